@@ -1,0 +1,92 @@
+import { fail, ok, type Result } from './result.ts';
+
+/** What policy is asked about: the Cedar action group and the kind of resource it applies to. */
+export type Action = 'Connect' | 'CallTool' | 'GetPrompt' | 'ReadResource' | 'SendMethod';
+
+export interface Operation {
+  readonly action: Action;
+  /** Tool or prompt name, resource URI, or method name; empty for `Connect`, whose resource is the server itself. */
+  readonly target: string;
+}
+
+/** Names for traffic that carries no JSON-RPC request of the client's own. They cannot clash: JSON-RPC methods never start with `http/`. */
+export const HTTP_METHODS = {
+  /** The legacy GET stream on which the server sends requests and notifications. */
+  stream: 'http/stream',
+  /** The legacy DELETE that ends a session. */
+  endSession: 'http/end-session',
+  /** A JSON-RPC response from the client to a server's request (legacy only). */
+  clientResponse: 'http/client-response',
+} as const;
+
+/** A list method: where its items sit in the result, what names an item, and the action that decides whether it is shown. */
+export interface ListMethod {
+  readonly itemsKey: 'tools' | 'prompts' | 'resources' | 'resourceTemplates';
+  readonly nameKey: 'name' | 'uri' | 'uriTemplate';
+  readonly action: Action;
+}
+
+/** The list methods of MCP, by method name. Every list answer is filtered by the action that decides the matching call. */
+export const LIST_METHODS: ReadonlyMap<string, ListMethod> = new Map([
+  ['tools/list', { itemsKey: 'tools', nameKey: 'name', action: 'CallTool' }],
+  ['prompts/list', { itemsKey: 'prompts', nameKey: 'name', action: 'GetPrompt' }],
+  ['resources/list', { itemsKey: 'resources', nameKey: 'uri', action: 'ReadResource' }],
+  ['resources/templates/list', { itemsKey: 'resourceTemplates', nameKey: 'uriTemplate', action: 'ReadResource' }],
+]);
+
+const CONNECT_METHODS: ReadonlySet<string> = new Set([
+  'initialize',
+  'ping',
+  'server/discover',
+  'logging/setLevel',
+  'subscriptions/listen',
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+  ...LIST_METHODS.keys(),
+  ...Object.values(HTTP_METHODS),
+]);
+
+export interface MissingTarget {
+  readonly kind: 'missing_target';
+  /** The parameter that should have held a string, for example `params.name`. */
+  readonly parameter: string;
+}
+
+type Params = Readonly<Record<string, unknown>> | undefined;
+
+function named(action: Action, parameter: string, value: unknown): Result<Operation, MissingTarget> {
+  return typeof value === 'string' ? ok({ action, target: value }) : fail({ kind: 'missing_target', parameter });
+}
+
+/**
+ * Maps a JSON-RPC method and its parameters to the operation that policy decides.
+ * Any method that MCP does not define becomes `SendMethod`, which nothing permits unless a policy names it.
+ */
+export function operationOf(method: string, params: Params): Result<Operation, MissingTarget> {
+  switch (method) {
+    case 'tools/call':
+      return named('CallTool', 'params.name', params?.['name']);
+    case 'prompts/get':
+      return named('GetPrompt', 'params.name', params?.['name']);
+    case 'resources/read':
+    case 'resources/subscribe':
+    case 'resources/unsubscribe':
+      return named('ReadResource', 'params.uri', params?.['uri']);
+    case 'completion/complete':
+      return completionOperation(params?.['ref']);
+    default:
+      return ok(CONNECT_METHODS.has(method) ? { action: 'Connect', target: '' } : { action: 'SendMethod', target: method });
+  }
+}
+
+/** Completions reveal values of the prompt or resource they refer to, so they need the same permission. */
+function completionOperation(ref: unknown): Result<Operation, MissingTarget> {
+  if (typeof ref === 'object' && ref !== null) {
+    const { type, name, uri } = ref as Record<string, unknown>;
+    if (type === 'ref/prompt') return named('GetPrompt', 'params.ref.name', name);
+    if (type === 'ref/resource') return named('ReadResource', 'params.ref.uri', uri);
+  }
+  return fail({ kind: 'missing_target', parameter: 'params.ref' });
+}

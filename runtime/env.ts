@@ -1,0 +1,43 @@
+import type { z } from 'zod';
+
+/** One setting: its environment variable, how its text is read, its default, and what it means. The reference page is generated from these. */
+export interface Setting<T> {
+  readonly env: string;
+  readonly schema: z.ZodType<T, string | undefined>;
+  /** As it would be written in the environment. Leave out for a setting that is required, or optional in its schema. */
+  readonly default?: string;
+  /** One sentence for the reference page. */
+  readonly meaning: string;
+}
+
+export type Settings = Readonly<Record<string, Setting<unknown>>>;
+export type SettingValues<S extends Settings> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Names every setting that is missing or malformed, one line each. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+/** Defines one setting; exists so that `T` is inferred from the schema. */
+export function setting<T>(definition: Setting<T>): Setting<T> {
+  return definition;
+}
+
+/**
+ * Reads settings from an environment. An empty variable counts as absent.
+ * @throws {SettingsError} naming each variable that is missing or malformed.
+ */
+export function readSettings<S extends Settings>(settings: S, env: Environment): SettingValues<S> {
+  const values: Record<string, unknown> = {};
+  const problems: string[] = [];
+  for (const [name, { env: variable, schema, default: fallback }] of Object.entries(settings)) {
+    const text = env[variable] === '' ? undefined : env[variable];
+    const parsed = schema.safeParse(text ?? fallback);
+    if (parsed.success) values[name] = parsed.data;
+    else if (text === undefined) problems.push(`${variable} is required`);
+    else problems.push(`${variable}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
+  }
+  if (problems.length > 0) throw new SettingsError(problems.join('\n'));
+  return values as SettingValues<S>;
+}

@@ -1,0 +1,20 @@
+import type { Server } from 'node:net';
+import { type Address, formatAddress } from './setting-types.ts';
+import { StartupError } from './lifecycle.ts';
+
+/**
+ * Starts listening and gives the address actually bound (port 0 resolved).
+ * @throws {StartupError} when the address is taken or may not be used.
+ */
+export function listen(server: Server, { host, port }: Address, what: string): Promise<Address> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const cause = error.code === 'EADDRINUSE' ? 'the port is taken' : (error.code ?? error.message);
+      reject(new StartupError(`${what}: cannot listen on ${formatAddress({ host, port })}: ${cause}`));
+    });
+    server.listen(port, host, () => {
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound !== null ? { host, port: bound.port } : { host, port });
+    });
+  });
+}
