@@ -12,7 +12,11 @@ export class StartupError extends Error {
  * Runs a process until SIGTERM or SIGINT: starts it, waits, then stops its parts in the reverse of the order they were registered.
  * A second signal, or `drainMs` passing, ends it at once with code 1. A fault that nothing caught also ends it.
  */
-export async function runUntilSignal(logger: Logger, drainMs: number, start: (onStop: (stop: Stop) => void) => Promise<void>): Promise<void> {
+export async function runUntilSignal(
+  logger: Logger,
+  drainMs: number,
+  start: (onStop: (stop: Stop) => void) => Promise<void>,
+): Promise<void> {
   const stops: Stop[] = [];
   const signal = Promise.withResolvers<string>();
   process.on('uncaughtException', (error) => {

@@ -1,0 +1,28 @@
+import type { User } from '../api/principal.ts';
+import type { Result } from '../api/result.ts';
+import type { Credential, CredentialConfig, CredentialFailure } from './credential-strategy.ts';
+import { fileStrategy } from './file-strategy.ts';
+import { noneStrategy } from './none-strategy.ts';
+
+/** Credentials that the agent might send. They are removed from every message, whatever the strategy: what was meant for Sidegate must not reach a server. */
+export const AGENT_CREDENTIAL_HEADERS: readonly string[] = ['authorization', 'cookie', 'proxy-authorization', 'x-api-key'];
+
+export interface Broker {
+  /** The credential of `user` under the server's strategy. A failure means that the call must not go out: there is no anonymous fallback. */
+  issue(config: CredentialConfig, user: User): Promise<Result<Credential, CredentialFailure>>;
+}
+
+/** @param secretsDir where the `file` strategy looks; undefined leaves it without credentials. */
+export function createBroker({ secretsDir }: { readonly secretsDir: string | undefined }): Broker {
+  const file = fileStrategy(secretsDir);
+  return {
+    issue(config, user) {
+      switch (config.strategy) {
+        case 'none':
+          return noneStrategy(config, user);
+        case 'file':
+          return file(config, user);
+      }
+    },
+  };
+}

@@ -1,0 +1,210 @@
+import type { Decision, DenyCode, Vary, Verdict } from './api/decision.ts';
+import { LIST_METHODS, type Operation, operationOf } from './api/operation.ts';
+import type { Agent, Principal } from './api/principal.ts';
+import { fail, ok, type Result } from './api/result.ts';
+import { parseStrictJson } from './api/strict-json.ts';
+import { AGENT_CREDENTIAL_HEADERS, type Broker } from './broker/broker.ts';
+import type { SecretHeader } from './broker/credential-strategy.ts';
+import { publicReason } from './identity/token-failure.ts';
+import type { UserVerifier, VerifiedUser } from './identity/user.ts';
+import type { Bundle, ServerEntry } from './policy/engine.ts';
+import type { Logger } from '../runtime/logger.ts';
+
+/** What an enforcement point asks. The agent is verified already; the user token is not. */
+export interface Question {
+  readonly agent: Agent;
+  readonly server: string;
+  /** JSON-RPC method or one of `HTTP_METHODS`. */
+  readonly method: string;
+  /** Bytes of the JSON-RPC `params`; empty when absent. */
+  readonly params: Uint8Array;
+  /** Empty when absent. */
+  readonly userToken: string;
+  /** The revision that must answer; empty for any. */
+  readonly minRevision: string;
+}
+
+/** A decision whose credentials are still wrapped; a door unwraps them when it writes to the wire. */
+export interface Ruling extends Omit<Decision, 'obligations'> {
+  readonly obligations: {
+    readonly setHeaders: readonly SecretHeader[];
+    readonly removeHeaders: readonly string[];
+    readonly credential: string;
+  };
+  /** What was asked about; undefined when the question could not be read that far. */
+  readonly operation: Operation | undefined;
+}
+
+export interface ListRuling extends Ruling {
+  /** One entry a name, in the order asked; all false when denied. */
+  readonly visible: readonly boolean[];
+}
+
+export interface DecisionService {
+  /** Decides one message. Never rejects: a fault inside is logged and denies. */
+  decide(question: Question): Promise<Ruling>;
+  /** Decides which names of a list answer the user may see. `question.method` must be a list method. Never rejects. */
+  filter(question: Question, names: readonly string[]): Promise<ListRuling>;
+}
+
+export interface DecisionServiceOptions {
+  /** The bundle in force. */
+  readonly bundle: () => Bundle | undefined;
+  readonly users: UserVerifier;
+  readonly broker: Broker;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly logger: Logger;
+}
+
+/** A decision's own limit, below the token's: a changed group claim must come through. */
+const MAX_DECISION_AGE_MS = 300_000;
+/** A longer list is no list of an MCP server, and would hold up everyone else. */
+const MAX_LIST_NAMES = 10_000;
+/** A denial that did not come from policy depends on more than the question, so it must not be cached. */
+const VARIES: Vary = { arguments: true, time: true };
+const NO_OBLIGATIONS: Ruling['obligations'] = { setHeaders: [], removeHeaders: [], credential: '' };
+const EMPTY = new Uint8Array(0);
+
+interface Denial {
+  readonly code: DenyCode;
+  readonly reason: string;
+}
+
+/** What is known so far; fills up as the checks go on, so that a denial says who asked as early as that is known. */
+interface Progress {
+  revision: string;
+  principal?: Principal;
+  operation?: Operation;
+  expiresAtMs: number;
+}
+
+interface Admitted {
+  readonly bundle: Bundle;
+  readonly principal: Principal;
+  readonly server: ServerEntry;
+}
+
+export function createDecisionService({ bundle: current, users, broker, now, newId, logger }: DecisionServiceOptions): DecisionService {
+  const rule = (progress: Progress, verdict: Verdict, obligations: Ruling['obligations']): Ruling => ({
+    ...verdict,
+    id: newId(),
+    revision: progress.revision,
+    principal: progress.principal,
+    operation: progress.operation,
+    obligations,
+    expiresAtMs: progress.expiresAtMs,
+  });
+  const deny = (progress: Progress, { code, reason }: Denial): Ruling =>
+    rule(progress, { effect: 'deny', code, reason, policies: [], wouldDeny: [], vary: VARIES }, NO_OBLIGATIONS);
+
+  /** The checks before policy, in the order in which a failure is the caller's first problem. */
+  async function admit(question: Question, progress: Progress): Promise<Result<Admitted, Denial>> {
+    const user = await users.verify(question.userToken, now());
+    // Read after the wait: from here to the verdict nothing waits again, so a reload never splits a decision in two.
+    const bundle = current();
+    if (bundle === undefined) return fail({ code: 'unavailable', reason: 'no policy is loaded yet' });
+    progress.revision = bundle.revision;
+    if (question.minRevision !== '' && question.minRevision !== bundle.revision) {
+      return fail({ code: 'unavailable', reason: 'this policy service does not have the policy revision that was asked for' });
+    }
+    if (!user.ok) {
+      logger.info({ kind: user.failure.kind, detail: user.failure.detail, agent: question.agent }, 'user token refused');
+      const code = user.failure.kind === 'keys_unavailable' ? 'unavailable' : 'unauthenticated';
+      return fail({ code, reason: publicReason(user.failure, 'user') });
+    }
+    const principal = principalOf(bundle, user.value, question.agent);
+    progress.principal = principal;
+    progress.expiresAtMs = Math.min(progress.expiresAtMs, user.value.expiresAtMs);
+    const server = bundle.servers.get(question.server);
+    if (server === undefined) return fail({ code: 'unknown_server', reason: 'the server is not registered' });
+    return ok({ bundle, principal, server });
+  }
+
+  async function decide(question: Question, progress: Progress): Promise<Ruling> {
+    const admitted = await admit(question, progress);
+    if (!admitted.ok) return deny(progress, admitted.failure);
+    const { bundle, principal, server } = admitted.value;
+
+    const operation = readOperation(question);
+    if (!operation.ok) return deny(progress, operation.failure);
+    progress.operation = operation.value;
+
+    const verdict = bundle.evaluate({ principal, server: server.name, operation: operation.value, params: question.params, nowMs: now() });
+    // Only the literal `allow` goes on; whatever else an evaluation might give is a denial.
+    if (verdict.effect !== 'allow') return rule(progress, verdict, NO_OBLIGATIONS);
+
+    const credential = await broker.issue(server.credential, principal.user);
+    if (!credential.ok) {
+      logger.warn({ server: server.name, user: principal.user.id, ...credential.failure }, 'no credential');
+      return deny(progress, { code: 'no_credential', reason: `you have no usable credential for ${server.name}` });
+    }
+    const { setHeaders, label, expiresAtMs } = credential.value;
+    if (expiresAtMs !== undefined) progress.expiresAtMs = Math.min(progress.expiresAtMs, expiresAtMs);
+    return rule(progress, verdict, { setHeaders, removeHeaders: AGENT_CREDENTIAL_HEADERS, credential: label });
+  }
+
+  async function filter(question: Question, names: readonly string[], progress: Progress): Promise<ListRuling> {
+    const hidden = (ruling: Ruling): ListRuling => ({ ...ruling, visible: names.map(() => false) });
+    const list = LIST_METHODS.get(question.method);
+    const admitted = await admit(question, progress);
+    if (!admitted.ok) return hidden(deny(progress, admitted.failure));
+    if (list === undefined) return hidden(deny(progress, { code: 'invalid_arguments', reason: 'the method is not a list method' }));
+    if (names.length > MAX_LIST_NAMES) return hidden(deny(progress, { code: 'invalid_arguments', reason: 'the list is too long' }));
+    const { bundle, principal, server } = admitted.value;
+
+    const operation: Operation = { action: 'Connect', target: '' };
+    progress.operation = operation;
+    const nowMs = now();
+    const verdict = bundle.evaluate({ principal, server: server.name, operation, params: EMPTY, nowMs });
+    if (verdict.effect !== 'allow') return hidden(rule(progress, verdict, NO_OBLIGATIONS));
+    const visible = bundle.visible({ principal, server: server.name, action: list.action, names, nowMs });
+    if (visible.length !== names.length) throw new Error('policy answered for another number of names');
+    return { ...rule(progress, verdict, NO_OBLIGATIONS), visible };
+  }
+
+  /** Turns a fault into a denial: no path through this service ends in anything but a ruling. */
+  async function guarded<R extends Ruling>(work: (progress: Progress) => Promise<R>, denied: (ruling: Ruling) => R): Promise<R> {
+    const progress: Progress = { revision: '', expiresAtMs: now() + MAX_DECISION_AGE_MS };
+    try {
+      return await work(progress);
+    } catch (error) {
+      logger.error({ err: error, revision: progress.revision }, 'a fault while deciding; denied');
+      return denied(deny(progress, { code: 'policy_error', reason: 'the policy could not be evaluated' }));
+    }
+  }
+
+  return {
+    decide: (question) =>
+      guarded(
+        (progress) => decide(question, progress),
+        (ruling) => ruling,
+      ),
+    filter: (question, names) =>
+      guarded(
+        (progress) => filter(question, names, progress),
+        (ruling) => ({ ...ruling, visible: names.map(() => false) }),
+      ),
+  };
+}
+
+function principalOf(bundle: Bundle, user: VerifiedUser, agent: Agent): Principal {
+  const { id, subject, issuer, tokenGroups } = user;
+  return { user: { id, subject, issuer, groups: bundle.groupsOf(id, [...tokenGroups], agent) }, agent };
+}
+
+function readOperation({ method, params }: Question): Result<Operation, Denial> {
+  if (method === '') return fail({ code: 'invalid_arguments', reason: 'the method is missing' });
+  const read = readParams(params);
+  if (!read.ok) return read;
+  const operation = operationOf(method, read.value);
+  return operation.ok ? operation : fail({ code: 'invalid_arguments', reason: `${operation.failure.parameter} is missing or not a string` });
+}
+
+function readParams(params: Uint8Array): Result<Readonly<Record<string, unknown>> | undefined, Denial> {
+  if (params.length === 0) return ok(undefined);
+  const parsed = parseStrictJson(params);
+  const value: unknown = parsed.ok ? parsed.value.value : undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail({ code: 'invalid_arguments', reason: 'params is not a JSON object' });
+  return ok(value as Record<string, unknown>);
+}

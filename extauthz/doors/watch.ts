@@ -1,0 +1,51 @@
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { RoutesMessage, WatchEvent, WatchRequest } from '../api/protos.ts';
+import type { BundleSource } from '../bundle-source.ts';
+import type { Bundle } from '../policy/engine.ts';
+import { endStream } from './stream-end.ts';
+import { serveVerified, type VerifiedStreamOptions } from './verified-stream.ts';
+
+export interface WatchOptions extends VerifiedStreamOptions {
+  readonly bundles: BundleSource;
+  readonly heartbeatMs: number;
+  readonly leaseMs: number;
+}
+
+/**
+ * `sidegate.v1.PolicyService/Watch`: at once the routes and the revision, then the revision and a renewed lease at each heartbeat,
+ * and all of it again as soon as the bundle changes.
+ */
+export function watchDoor(options: WatchOptions): (call: ServerWritableStream<WatchRequest, WatchEvent>) => void {
+  const { bundles, heartbeatMs, leaseMs } = options;
+  return (call) =>
+    void serveVerified(call, options, () => {
+      /** The bundle whose routes the peer was last told. */
+      let told: Bundle | undefined;
+      const tell = () => {
+        // A peer that does not read loses its lease; hoarding heartbeats for it would only renew the lease too late.
+        if (call.writableNeedDrain) return;
+        const bundle = bundles.current();
+        const routes = bundle === told ? null : routesOf(bundle);
+        told = bundle;
+        call.write({ revision: bundle.revision, leaseMs, routes, revokedUsers: [] });
+      };
+      tell();
+      const heartbeat = setInterval(tell, heartbeatMs);
+      const unsubscribe = bundles.onChange(tell);
+      call.on('drain', tell);
+      const stop = () => {
+        clearInterval(heartbeat);
+        unsubscribe();
+      };
+      call.once('close', stop);
+      return (end) => {
+        stop();
+        endStream(call, end);
+      };
+    });
+}
+
+/** Only what a sidecar needs to reach the servers; how they get credentials stays here. */
+function routesOf({ servers }: Bundle): RoutesMessage {
+  return { routes: [...servers.values()].map(({ name, url, transport }) => ({ name, url, transport })) };
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { fail, ok, type Result } from '../api/result.ts';
+import type { BundleFiles } from './bundle-files.ts';
+import { type BundleProblem, problem } from './problem.ts';
+import { readCatalogue, type ToolCatalogue } from './tool-catalogue.ts';
+import { readYaml, type YamlFile } from './yaml-file.ts';
+
+/** How a call to a server gets its credential. */
+export type CredentialSource =
+  | { readonly strategy: 'none' }
+  | {
+      readonly strategy: 'file';
+      /** Below the secrets directory; `{user}` stands for the user's id, safely encoded. */
+      readonly path: string;
+      /** Lower-case name of the header that carries the credential. */
+      readonly header: string;
+      /** The header's value; `{secret}` stands for the file's content. */
+      readonly format: string;
+    };
+
+/** An upstream MCP server of the registry. */
+export interface ServerEntry {
+  readonly name: string;
+  readonly url: string;
+  readonly transport: 'streamable-http';
+  readonly credential: CredentialSource;
+}
+
+/** A server with the tools it is known to have; undefined when the bundle holds no catalogue for it. */
+export interface RegisteredServer {
+  readonly entry: ServerEntry;
+  readonly catalogue: ToolCatalogue | undefined;
+}
+
+export type Registry = ReadonlyMap<string, RegisteredServer>;
+
+/** Headers that carry the message itself: a credential in one of them would break or redirect it. */
+const UNUSABLE_HEADERS: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const url = z.string().superRefine((text, context) => {
+  const refuse = (message: string): void => void context.addIssue({ code: 'custom', message });
+  // The bundle is named by its content, so what it says must not depend on where it is loaded.
+  if (text.includes('${')) return refuse('environment variables are not replaced in a bundle; write the URL itself');
+  const parsed = URL.parse(text);
+  if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) return refuse('must be an http or https URL');
+  if (parsed.username !== '' || parsed.password !== '') refuse('must not hold a user name or password; use credential');
+  if (parsed.hash !== '') refuse('must not have a fragment');
+});
+
+const credential = z.discriminatedUnion('strategy', [
+  z.strictObject({ strategy: z.literal('none') }),
+  z.strictObject({
+    strategy: z.literal('file'),
+    path: z
+      .string()
+      .min(1)
+      .refine((path) => placeholders(path).every((name) => name === '{user}'), 'the only placeholder is {user}')
+      .refine(
+        (path) => !path.includes('\\') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
+        'must be a relative path without empty, `.` or `..` parts',
+      ),
+    header: z
+      .string()
+      .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a header name')
+      .toLowerCase()
+      .refine((name) => !UNUSABLE_HEADERS.has(name) && !name.startsWith('mcp-'), 'this header cannot carry a credential'),
+    format: z
+      .string()
+      .regex(/^[\t\x20-\x7e]*$/, 'must be printable ASCII')
+      .refine((text) => placeholders(text).join() === '{secret}', 'must contain {secret} once, and no other placeholder')
+      .default('{secret}'),
+  }),
+]);
+
+const serverSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9-]{1,63}$/, 'must be 1 to 63 of a-z, 0-9 and -'),
+  url,
+  transport: z.literal('streamable-http').default('streamable-http'),
+  credential: credential.default({ strategy: 'none' }),
+  tools: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\.json$/, 'must name a .json file that lies next to this one')
+    .optional(),
+});
+
+/** Reads `servers/*.yaml` and the tool catalogues they name. */
+export function readRegistry(files: BundleFiles): Result<Registry, readonly BundleProblem[]> {
+  const problems: BundleProblem[] = [];
+  const registry = new Map<string, RegisteredServer>();
+  const usedCatalogues = new Set<string>();
+  for (const source of files.servers) {
+    const read = readYaml(source, serverSchema);
+    if (!read.ok) {
+      problems.push(...read.failure);
+      continue;
+    }
+    const { tools, ...entry } = read.value.value;
+    if (registry.has(entry.name)) {
+      problems.push(problem(source.path, read.value.lineOf(['name']), `a server named ${entry.name} is registered twice`));
+    }
+    const catalogue = tools === undefined ? ok(undefined) : catalogueOf(read.value, tools, files.catalogues, usedCatalogues);
+    if (catalogue.ok) registry.set(entry.name, { entry, catalogue: catalogue.value });
+    else problems.push(...catalogue.failure);
+  }
+  for (const file of files.catalogues.keys()) {
+    if (!usedCatalogues.has(file)) problems.push(problem(file, undefined, 'no server names this file in its `tools`'));
+  }
+  if (files.servers.length === 0) {
+    // A directory that is not mounted yet looks like this. Taking it for a bundle would replace one that works.
+    problems.push(problem('', undefined, 'the bundle has no servers/*.yaml; it must register at least one server'));
+  }
+  return problems.length > 0 ? fail(problems) : ok(registry);
+}
+
+function catalogueOf(
+  server: YamlFile<unknown>,
+  name: string,
+  catalogues: BundleFiles['catalogues'],
+  used: Set<string>,
+): Result<ToolCatalogue, readonly BundleProblem[]> {
+  const file = `servers/${name}`;
+  const bytes = catalogues.get(file);
+  if (bytes === undefined) return fail([problem(server.file, server.lineOf(['tools']), `tools: there is no file ${file}`)]);
+  used.add(file);
+  return readCatalogue(file, bytes);
+}
+
+function placeholders(text: string): readonly string[] {
+  return text.match(/\{[^}]*\}?|\}/g) ?? [];
+}

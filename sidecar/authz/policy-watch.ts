@@ -1,0 +1,48 @@
+import type { WatchEvent } from '../../extauthz/api/protos.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Clock } from '../clock.ts';
+import type { Routes } from '../routes.ts';
+import type { DecisionCache } from './decision-cache.ts';
+import type { Lease } from './lease.ts';
+
+export interface PolicyWatchOptions {
+  readonly lease: Lease;
+  readonly cache: DecisionCache;
+  readonly routes: Routes;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Applies what the policy service says on `Watch`, and forgets cached ALLOWs when it has been silent for longer than the lease. */
+export class PolicyWatch {
+  readonly #options: PolicyWatchOptions;
+  #leaseEnd: NodeJS.Timeout | undefined;
+
+  constructor(options: PolicyWatchOptions) {
+    this.#options = options;
+  }
+
+  take({ revision, leaseMs, routes, revokedUsers }: WatchEvent): void {
+    const { lease, cache, clock, logger } = this.#options;
+    const changed = lease.revision !== revision;
+    lease.renew(revision, leaseMs, clock.monotonicMs());
+    if (changed) {
+      cache.dropOutdated();
+      logger.info({ revision }, 'policy revision');
+    }
+    cache.revoke(revokedUsers);
+    if (routes !== null) {
+      const usable = routes.routes.filter(({ url }) => URL.canParse(url));
+      this.#options.routes.replace(usable.map(({ name, url }) => ({ name, url: new URL(url) })));
+    }
+    clearTimeout(this.#leaseEnd);
+    this.#leaseEnd = setTimeout(() => {
+      cache.dropAllows();
+      logger.warn('the lease has run out; nothing new is allowed until the policy service is back');
+    }, leaseMs);
+  }
+
+  close(): void {
+    clearTimeout(this.#leaseEnd);
+  }
+}

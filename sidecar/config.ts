@@ -1,0 +1,113 @@
+import { type Environment, readSettings, type SettingValues, SettingsError, setting } from '../runtime/env.ts';
+import { address, oneOf, optionalText, optionalUrl, text, wholeNumber } from '../runtime/setting-types.ts';
+
+/** The sidecar's settings. The injector writes these variables into pods, so it reads their names from here. */
+export const sidecarSettings = {
+  listen: setting({
+    env: 'SIDEGATE_LISTEN',
+    schema: address,
+    default: '127.0.0.1:9400',
+    meaning: 'Where the agent connects. Keep it on loopback: whoever can reach it can use the agent’s rights.',
+  }),
+  adminListen: setting({
+    env: 'SIDEGATE_ADMIN_LISTEN',
+    schema: address,
+    default: ':9401',
+    meaning: 'Where `/healthz`, `/readyz` and `/metrics` are served.',
+  }),
+  policyAddress: setting({
+    env: 'SIDEGATE_POLICY_ADDRESS',
+    schema: address,
+    meaning: 'The policy service’s gRPC address.',
+  }),
+  policyCaFile: setting({
+    env: 'SIDEGATE_POLICY_CA_FILE',
+    schema: optionalText,
+    meaning:
+      'PEM file of the certificate authority that signed the policy service’s certificate. This or `SIDEGATE_POLICY_CA_PEM` is required.',
+  }),
+  policyCaPem: setting({
+    env: 'SIDEGATE_POLICY_CA_PEM',
+    schema: optionalText,
+    meaning: 'The same, as the PEM text itself.',
+  }),
+  policyServerName: setting({
+    env: 'SIDEGATE_POLICY_SERVER_NAME',
+    schema: optionalText,
+    meaning: 'The name to expect in the policy service’s certificate, when it differs from the address.',
+  }),
+  workloadTokenFile: setting({
+    env: 'SIDEGATE_WORKLOAD_TOKEN_FILE',
+    schema: text,
+    meaning: 'The projected service-account token that proves which pod this is. Read again when it is rotated.',
+  }),
+  stateDir: setting({
+    env: 'SIDEGATE_STATE_DIR',
+    schema: optionalText,
+    meaning: 'Directory for audit records that the policy service has not acknowledged yet. Without it they are kept in memory only.',
+  }),
+  maxBodyBytes: setting({
+    env: 'SIDEGATE_MAX_BODY_BYTES',
+    schema: wholeNumber(1_024, 268_435_456),
+    default: '4194304',
+    meaning: 'Largest JSON-RPC message accepted from the agent, and largest list answer or event taken apart from a server, in bytes.',
+  }),
+  receiveTimeoutMs: setting({
+    env: 'SIDEGATE_RECEIVE_TIMEOUT_MS',
+    schema: wholeNumber(100, 3_600_000),
+    default: '30000',
+    meaning: 'Time the agent has to send a whole request, in milliseconds.',
+  }),
+  decisionTimeoutMs: setting({
+    env: 'SIDEGATE_DECISION_TIMEOUT_MS',
+    schema: wholeNumber(10, 60_000),
+    default: '500',
+    meaning: 'Time the policy service has to decide, in milliseconds; then the message is refused.',
+  }),
+  upstreamTimeoutMs: setting({
+    env: 'SIDEGATE_UPSTREAM_TIMEOUT_MS',
+    schema: wholeNumber(100, 86_400_000),
+    default: '300000',
+    meaning: 'Time a server has to begin its answer, in milliseconds.',
+  }),
+  listTtlMs: setting({
+    env: 'SIDEGATE_LIST_TTL_MS',
+    schema: wholeNumber(0, 86_400_000),
+    default: '30000',
+    meaning: 'Longest time a client is told it may keep a filtered list, in milliseconds.',
+  }),
+  auditBacklog: setting({
+    env: 'SIDEGATE_AUDIT_BACKLOG',
+    schema: wholeNumber(100, 10_000_000),
+    default: '100000',
+    meaning: 'Unacknowledged audit records kept before new messages are refused.',
+  }),
+  drainMs: setting({
+    env: 'SIDEGATE_DRAIN_MS',
+    schema: wholeNumber(0, 3_600_000),
+    default: '30000',
+    meaning: 'Time that open calls have to finish after SIGTERM, in milliseconds.',
+  }),
+  otlpEndpoint: setting({
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    schema: optionalUrl,
+    meaning: 'OTLP/HTTP endpoint for traces. Without it no trace leaves the process.',
+  }),
+  logLevel: setting({
+    env: 'SIDEGATE_LOG_LEVEL',
+    schema: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    default: 'info',
+    meaning: 'Least severe log line written.',
+  }),
+} as const;
+
+export type SidecarConfig = SettingValues<typeof sidecarSettings>;
+
+/** @throws {SettingsError} naming each variable that is missing or malformed. */
+export function readSidecarConfig(env: Environment): SidecarConfig {
+  const config = readSettings(sidecarSettings, env);
+  if (config.policyCaFile === undefined && config.policyCaPem === undefined) {
+    throw new SettingsError('SIDEGATE_POLICY_CA_FILE or SIDEGATE_POLICY_CA_PEM is required');
+  }
+  return config;
+}

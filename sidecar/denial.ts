@@ -1,0 +1,83 @@
+import type { DenyCode } from '../extauthz/api/decision.ts';
+
+/** JSON-RPC error codes of Sidegate's own answers. They lie outside the range that JSON-RPC and MCP reserve. */
+export const DENIED = 4030;
+export const NO_DECISION = 5030;
+export const UPSTREAM_FAILED = 5020;
+
+/** Codes that JSON-RPC 2.0 section 5.1 defines. */
+const INTERNAL_ERROR = -32603;
+const METHOD_NOT_FOUND = -32601;
+const INVALID_REQUEST = -32600;
+
+/**
+ * Why a message was not answered by its server. One spelling serves the wire, audit, metrics and spans.
+ *
+ * - a `DenyCode`: the policy service said no, or could not be asked
+ * - `malformed`, `unknown_route`, `foreign_origin`, `too_large`, `too_slow`, `wrong_method`: refused before policy was asked
+ * - `upstream_unreachable`, `upstream_credential`, `upstream_redirect`, `upstream_answer`: the server failed
+ * - `audit_backlog`, `internal`: the sidecar itself could not go on
+ */
+export type RefusalCode =
+  | DenyCode
+  | 'malformed'
+  | 'unknown_route'
+  | 'foreign_origin'
+  | 'too_large'
+  | 'too_slow'
+  | 'wrong_method'
+  | 'upstream_unreachable'
+  | 'upstream_credential'
+  | 'upstream_redirect'
+  | 'upstream_answer'
+  | 'audit_backlog'
+  | 'internal';
+
+export interface Refusal {
+  readonly code: RefusalCode;
+  /** A sentence the agent may see. */
+  readonly reason: string;
+  readonly httpStatus: number;
+  readonly rpcCode: number;
+  /** Present when a decision was made. */
+  readonly decisionId?: string;
+  readonly revision?: string;
+  /** Field for `Allow`, with `wrong_method`. */
+  readonly allow?: string;
+}
+
+/** A refusal by policy: HTTP 200 with a JSON-RPC error, so that every SDK hands code and data to its caller. */
+export function denied(code: DenyCode, reason: string, decisionId: string, revision: string): Refusal {
+  return { code, reason, httpStatus: 200, rpcCode: code === 'unavailable' ? NO_DECISION : DENIED, decisionId, revision };
+}
+
+export function noDecision(reason: string): Refusal {
+  return { code: 'unavailable', reason, httpStatus: 200, rpcCode: NO_DECISION };
+}
+
+export function upstreamFailed(code: Extract<RefusalCode, `upstream_${string}`>, reason: string): Refusal {
+  return { code, reason, httpStatus: 200, rpcCode: UPSTREAM_FAILED };
+}
+
+/** Refusals made before a message is known, with the HTTP status that says so. */
+export function rejected(code: RefusalCode, httpStatus: number, reason: string, rpcCode = INVALID_REQUEST): Refusal {
+  return { code, reason, httpStatus, rpcCode };
+}
+
+export function unknownRoute(): Refusal {
+  return rejected('unknown_route', 404, 'no MCP server is registered at this path; a server’s path is /<server>/mcp', METHOD_NOT_FOUND);
+}
+
+export function internalFault(): Refusal {
+  return rejected('internal', 500, 'the sidecar could not handle this message; its log has the details', INTERNAL_ERROR);
+}
+
+/**
+ * The refusal as a JSON-RPC error response (JSON-RPC 2.0 section 5).
+ * @param idJson the request's id exactly as it was sent, or undefined when it could not be read.
+ */
+export function refusalBody(refusal: Refusal, idJson: string | undefined): string {
+  const { decisionId = '', revision = '', reason, code } = refusal;
+  const error = { code: refusal.rpcCode, message: reason, data: { sidegate: { decisionId, revision, reason, code } } };
+  return `{"jsonrpc":"2.0","id":${idJson ?? 'null'},"error":${JSON.stringify(error)}}`;
+}

@@ -1,0 +1,119 @@
+import { metrics, trace } from '@opentelemetry/api';
+import { METRICS } from '../extauthz/api/attributes.ts';
+import { readNamedFile, rotatingFile } from '../runtime/files.ts';
+import { runUntilSignal } from '../runtime/lifecycle.ts';
+import { listen } from '../runtime/listen.ts';
+import { createLogger, type Logger } from '../runtime/logger.ts';
+import { formatAddress } from '../runtime/setting-types.ts';
+import { startTelemetry } from '../runtime/telemetry.ts';
+import { VERSION } from '../runtime/version.ts';
+import { createAdminServer } from './admin.ts';
+import { AuditSpool } from './audit/spool.ts';
+import { PolicyClient } from './authz/client.ts';
+import { Decider } from './authz/decide.ts';
+import { DecisionCache } from './authz/decision-cache.ts';
+import { Lease } from './authz/lease.ts';
+import { PolicyWatch } from './authz/policy-watch.ts';
+import { SYSTEM_CLOCK } from './clock.ts';
+import { readSidecarConfig, type SidecarConfig } from './config.ts';
+import { Pipeline } from './pipeline.ts';
+import { Routes } from './routes.ts';
+import { AgentServer } from './server.ts';
+import { MessageTelemetry } from './telemetry.ts';
+import { Upstreams } from './upstream/forward.ts';
+import { PassThrough } from './upstream/pass-through.ts';
+
+const USAGE = `sidegate sidecar: the policy gate of one pod
+
+It takes no arguments; its settings are environment variables: see docs/configuration.md.
+`;
+
+export async function main(args: string[]): Promise<void> {
+  if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(USAGE);
+  if (args.length > 0) {
+    process.stderr.write(`sidegate sidecar: unexpected argument "${args[0]}"\n\n${USAGE}`);
+    process.exitCode = 2;
+    return;
+  }
+  const logger = createLogger('sidecar', process.env['SIDEGATE_LOG_LEVEL'] || 'info');
+  let config: SidecarConfig | undefined;
+  // The drain time bounds the whole stop; a little more than the calls get, so that audit records leave too.
+  const drainMs = Number(process.env['SIDEGATE_DRAIN_MS'] || 30_000) + 2_000;
+  await runUntilSignal(logger, drainMs, async (onStop) => {
+    config = readSidecarConfig(process.env);
+    await start(config, logger, onStop);
+  });
+}
+
+/** Starts every part; each registers how it stops, and they stop in reverse. */
+async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () => Promise<void> | void) => void): Promise<void> {
+  const telemetry = startTelemetry({ service: 'sidegate-sidecar', version: VERSION, otlpEndpoint: config.otlpEndpoint });
+  onStop(() => telemetry.shutdown());
+
+  const lease = new Lease();
+  const cache = new DecisionCache(lease);
+  const routes = new Routes();
+  const watch = new PolicyWatch({ lease, cache, routes, clock: SYSTEM_CLOCK, logger });
+  onStop(() => watch.close());
+  const client = new PolicyClient({
+    address: config.policyAddress,
+    caPem: config.policyCaPem ?? readNamedFile(config.policyCaFile ?? '', 'SIDEGATE_POLICY_CA_FILE'),
+    serverName: config.policyServerName,
+    workloadToken: rotatingFile(config.workloadTokenFile, 'SIDEGATE_WORKLOAD_TOKEN_FILE', SYSTEM_CLOCK.monotonicMs),
+    onWatchEvent: (event) => watch.take(event),
+    logger,
+    random: Math.random,
+  });
+  onStop(() => client.close());
+
+  const spool = new AuditSpool({
+    report: (records) => client.report(records),
+    dir: config.stateDir,
+    backlogLimit: config.auditBacklog,
+    logger,
+  });
+  onStop(() => spool.stop(2_000));
+  const meter = metrics.getMeter('sidegate.sidecar', VERSION);
+  meter.createObservableGauge(METRICS.auditBacklog).addCallback((result) => result.observe(spool.backlog));
+
+  const upstreams = new Upstreams(config.upstreamTimeoutMs);
+  onStop(() => upstreams.close());
+  const passThrough = new PassThrough();
+  onStop(() => passThrough.close());
+  const pipeline = new Pipeline({
+    config,
+    routes,
+    decider: new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK),
+    upstreams,
+    passThrough,
+    spool,
+    telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),
+    clock: SYSTEM_CLOCK,
+    logger,
+  });
+
+  let stopping = false;
+  const notReady = (): string | undefined => {
+    if (stopping) return 'stopping';
+    if (client.problem !== undefined) return client.problem;
+    if (!lease.isLive(SYSTEM_CLOCK.monotonicMs())) return 'the policy service has not renewed the lease';
+    return spool.isFull ? 'too many audit records are waiting for the policy service' : undefined;
+  };
+  const admin = createAdminServer({ notReady, metricsText: telemetry.metricsText });
+  const adminAddress = await listen(admin, config.adminListen, 'SIDEGATE_ADMIN_LISTEN');
+  onStop(() => {
+    admin.close();
+    admin.closeAllConnections();
+  });
+
+  const agents = new AgentServer({ pipeline, receiveTimeoutMs: config.receiveTimeoutMs });
+  const address = await listen(agents.server, config.listen, 'SIDEGATE_LISTEN');
+  onStop(() => {
+    stopping = true;
+    return agents.drain(config.drainMs);
+  });
+  logger.info(
+    { listen: formatAddress(address), admin: formatAddress(adminAddress), policy: formatAddress(config.policyAddress) },
+    'sidecar started',
+  );
+}

@@ -1,0 +1,222 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { HTTP_METHODS, LIST_METHODS } from '../extauthz/api/operation.ts';
+import { fail, ok, type Result } from '../extauthz/api/result.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { auditRecord, upstreamMs } from './audit/record.ts';
+import type { AuditSpool } from './audit/spool.ts';
+import type { Decider, Question } from './authz/decide.ts';
+import type { Clock } from './clock.ts';
+import type { SidecarConfig } from './config.ts';
+import { noDecision, type Refusal, rejected, unknownRoute } from './denial.ts';
+import { type Ending, type Exchange, openExchange } from './exchange.ts';
+import { listFilterFor, streamFilter } from './list-answer.ts';
+import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
+import type { Permit } from './permit.ts';
+import { bearerToken, checkFields, readBody } from './receive.ts';
+import { type BodyFilter, isEventStream, Relay } from './relay.ts';
+import { refuse, rescue } from './rescue.ts';
+import type { Route, Routes } from './routes.ts';
+import type { MessageSpans, MessageTelemetry } from './telemetry.ts';
+import type { Upstreams } from './upstream/forward.ts';
+import { upstreamHeaders } from './upstream/headers.ts';
+import type { PassThrough } from './upstream/pass-through.ts';
+
+export interface PipelineOptions {
+  readonly config: SidecarConfig;
+  readonly routes: Routes;
+  readonly decider: Decider;
+  readonly upstreams: Upstreams;
+  readonly passThrough: PassThrough;
+  readonly spool: AuditSpool;
+  readonly telemetry: MessageTelemetry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * The request path, in order. Each step either hands on what the next one needs or refuses the message:
+ *
+ * 1. receive: who may talk to this port at all, and how much of it
+ * 2. route: which server is meant
+ * 3. parse: what the message says, read the one way in which everybody will read it
+ * 4. decide: whether this user may send it; the only source of a permit
+ * 5. forward: to the server, with the user's credential; takes nothing but a permit
+ * 6. relay: the answer, without what the user may not see
+ * 7. record: one audit record and one span pair, however it ended
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+  }
+
+  /** Handles one HTTP request. Never rejects: whatever goes wrong ends in a refusal and a record. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { clock, logger } = this.#options;
+    const exchange = openExchange(request, response, clock.monotonicMs(), clock.unixMs());
+    const state: { spans: MessageSpans | undefined } = { spans: undefined };
+    let ending: Ending;
+    try {
+      ending = await this.#answer(exchange, state);
+    } catch (error) {
+      ending = rescue(error, exchange, logger);
+    }
+    this.#record(exchange, state.spans, ending);
+  }
+
+  #answer(exchange: Exchange, state: { spans: MessageSpans | undefined }): Promise<Ending> {
+    switch (exchange.request.method) {
+      case 'POST':
+        return this.#message(exchange, state);
+      case 'GET':
+        return this.#stream(exchange, state, HTTP_METHODS.stream);
+      case 'DELETE':
+        return this.#stream(exchange, state, HTTP_METHODS.endSession);
+      default: {
+        const refusal = { ...rejected('wrong_method', 405, 'an MCP endpoint takes POST, GET and DELETE'), allow: 'GET, POST, DELETE' };
+        return Promise.resolve(refuse(exchange, refusal));
+      }
+    }
+  }
+
+  /** A POST: one JSON-RPC message and its answer. */
+  async #message(exchange: Exchange, state: { spans: MessageSpans | undefined }): Promise<Ending> {
+    const { request } = exchange;
+    const { config, telemetry } = this.#options;
+    const body = await this.#receive(exchange, config.maxBodyBytes);
+    if (!body.ok) return refuse(exchange, body.failure);
+    const route = this.#route(exchange);
+    if (!route.ok) return refuse(exchange, route.failure);
+    const parsed = this.#parse(exchange, body.value);
+    if (!parsed.ok) return refuse(exchange, parsed.failure);
+    const inbound = parsed.value;
+
+    const traceparent = inbound.message.kind === 'response' ? undefined : inbound.message.meta?.['traceparent'];
+    const spans = telemetry.start(exchange, typeof traceparent === 'string' ? traceparent : undefined, fieldText(request, 'traceparent'));
+    state.spans = spans;
+
+    const userToken = bearerToken(request);
+    const permit = await this.#decide(exchange, route.value, userToken);
+    if (!permit.ok) return refuse(exchange, permit.failure);
+    return this.#forward(exchange, inbound, body.value, permit.value, userToken, spans);
+  }
+
+  /** A GET or DELETE of the revisions with sessions: no JSON-RPC request of the agent's own. */
+  async #stream(exchange: Exchange, state: { spans: MessageSpans | undefined }, method: string): Promise<Ending> {
+    const { request, response } = exchange;
+    const { telemetry, passThrough, clock, config, decider, logger } = this.#options;
+    exchange.method = method;
+    const received = await this.#receive(exchange, 0);
+    if (!received.ok) return refuse(exchange, received.failure);
+    const route = this.#route(exchange);
+    if (!route.ok) return refuse(exchange, route.failure);
+    const spans = telemetry.start(exchange, undefined, fieldText(request, 'traceparent'));
+    state.spans = spans;
+    const userToken = bearerToken(request);
+    const permit = await this.#decide(exchange, route.value, userToken);
+    if (!permit.ok) return refuse(exchange, permit.failure);
+
+    const headers = upstreamHeaders(request.headers, permit.value.decision.obligations, telemetry.forward(spans, exchange));
+    const relay: Relay = new Relay({
+      exchange,
+      cancelOnDisconnect: true,
+      filterFor: (_status, answer) => (isEventStream(answer) ? streamFilter({ permit: permit.value, userToken, decider, config }, relay) : undefined),
+      abandonAfterMs: config.upstreamTimeoutMs,
+      monotonicMs: clock.monotonicMs,
+      logger,
+    });
+    exchange.forwardedAtMs = clock.monotonicMs();
+    passThrough.forward(permit.value, headers, request, response, relay);
+    return relay.ending;
+  }
+
+  async #receive(exchange: Exchange, maxBodyBytes: number): Promise<Result<Buffer, Refusal>> {
+    const fields = checkFields(exchange.request);
+    if (!fields.ok) return fields;
+    // Without room for its record a message would go through unaudited.
+    if (this.#options.spool.isFull) return fail({ ...noDecision('too many audit records are waiting for the policy service'), code: 'audit_backlog' });
+    const body = await readBody(exchange.request, maxBodyBytes);
+    if (body.ok) exchange.requestBytes = body.value.length;
+    return body;
+  }
+
+  #route(exchange: Exchange): Result<Route, Refusal> {
+    const { routes } = this.#options;
+    const path = exchange.request.url ?? '';
+    const route = routes.find(path);
+    if (route === undefined) return fail(unknownRoute());
+    exchange.route = route;
+    return ok(route);
+  }
+
+  #parse(exchange: Exchange, body: Buffer): Result<InboundMessage, Refusal> {
+    const parsed = readInbound(exchange.request, body);
+    if (!parsed.ok) {
+      const { httpStatus, rpcCode, message, idJson } = parsed.failure;
+      exchange.idJson = idJson;
+      return fail(rejected('malformed', httpStatus, message, rpcCode));
+    }
+    const { message, operation, protocolVersion } = parsed.value;
+    exchange.protocolVersion = protocolVersion ?? '';
+    exchange.target = operation.target;
+    if (message.kind === 'response') exchange.method = HTTP_METHODS.clientResponse;
+    else {
+      exchange.method = message.method;
+      if (message.kind === 'request') exchange.idJson = body.toString('utf8', message.idSpan.start, message.idSpan.end);
+      if (message.paramsSpan !== undefined) exchange.params = body.subarray(message.paramsSpan.start, message.paramsSpan.end);
+      const args = message.params?.['arguments'];
+      if (typeof args === 'object' && args !== null) exchange.argumentNames = Object.keys(args);
+    }
+    return parsed;
+  }
+
+  async #decide(exchange: Exchange, route: Route, userToken: string): Promise<Result<Permit, Refusal>> {
+    const { decider, clock } = this.#options;
+    const { method, target, params } = exchange;
+    const question: Question = { route, method, target, params, userToken };
+    let decided = decider.decideFromCache(question);
+    if (decided === undefined) {
+      const askedAtMs = clock.monotonicMs();
+      decided = await decider.decide(question);
+      exchange.decisionMs = clock.monotonicMs() - askedAtMs;
+    }
+    exchange.decision = decided.decision;
+    exchange.cached = decided.cached;
+    return decided.outcome;
+  }
+
+  #forward(exchange: Exchange, inbound: InboundMessage, body: Buffer, permit: Permit, userToken: string, spans: MessageSpans): Promise<Ending> {
+    const { telemetry, upstreams, clock, config, decider, logger } = this.#options;
+    const { message, era } = inbound;
+    const list = message.kind === 'request' ? LIST_METHODS.get(message.method) : undefined;
+    const relay: Relay = new Relay({
+      exchange,
+      cancelOnDisconnect: era === 'modern',
+      filterFor: (status: number, headers: IncomingHttpHeaders): BodyFilter | Refusal | undefined =>
+        list === undefined ? undefined : listFilterFor({ permit, userToken, decider, config, era, exchange }, relay, status, headers),
+      abandonAfterMs: config.upstreamTimeoutMs,
+      monotonicMs: clock.monotonicMs,
+      logger,
+    });
+    const traceparent = telemetry.forward(spans, exchange);
+    const headers = upstreamHeaders(exchange.request.headers, permit.decision.obligations, traceparent);
+    const judged = message.kind === 'response' ? body : withTraceparent(body, message, traceparent);
+    exchange.forwardedAtMs = clock.monotonicMs();
+    upstreams.forward(permit, headers, judged, relay);
+    return relay.ending;
+  }
+
+  #record(exchange: Exchange, spans: MessageSpans | undefined, ending: Ending): void {
+    const { clock, telemetry, spool } = this.#options;
+    const endedAtMs = clock.monotonicMs();
+    const ended = spans ?? telemetry.start(exchange, undefined, undefined);
+    telemetry.end(ended, exchange, ending, endedAtMs, upstreamMs(exchange, endedAtMs));
+    spool.add(auditRecord(exchange, ending, ended.server.spanContext(), endedAtMs));
+  }
+}
+
+function fieldText({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,65 @@
+import type { IncomingMessage } from 'node:http';
+import { fail, ok, type Result } from '../extauthz/api/result.ts';
+import { type Refusal, rejected } from './denial.ts';
+
+/** Fields that must not be sent twice: two readers could pick different ones. */
+const SINGLE_FIELDS: ReadonlySet<string> = new Set([
+  'host',
+  'origin',
+  'authorization',
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'mcp-session-id',
+  'last-event-id',
+]);
+
+const LOOPBACK_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i;
+const LOOPBACK_ORIGIN = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i;
+
+/**
+ * Refuses what a web page or a confused client could send to the loopback port: a foreign `Host` or `Origin`
+ * (DNS rebinding; MCP transports, Security Warning) and fields sent twice.
+ */
+export function checkFields(request: IncomingMessage): Result<undefined, Refusal> {
+  const seen = new Set<string>();
+  for (let index = 0; index < request.rawHeaders.length; index += 2) {
+    const name = (request.rawHeaders[index] ?? '').toLowerCase();
+    if (!SINGLE_FIELDS.has(name)) continue;
+    if (seen.has(name)) return fail(rejected('malformed', 400, `the ${name} field is sent twice`));
+    seen.add(name);
+  }
+  const { host, origin } = request.headers;
+  if (host === undefined || !LOOPBACK_HOST.test(host)) {
+    return fail(rejected('foreign_origin', 403, 'the Host field must name localhost'));
+  }
+  if (origin !== undefined && !LOOPBACK_ORIGIN.test(origin)) {
+    return fail(rejected('foreign_origin', 403, 'the Origin field names another site'));
+  }
+  return ok(undefined);
+}
+
+/** The token in `Authorization: Bearer` (RFC 6750 section 2.1); empty when there is none. */
+export function bearerToken(request: IncomingMessage): string {
+  return /^Bearer +([\w\-.~+/]+=*) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+}
+
+/** Reads a whole body of at most `maxBytes`. Settles as soon as the limit is passed, without reading on. */
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<Result<Buffer, Refusal>> {
+  const tooLarge = rejected('too_large', 413, `the message is larger than ${maxBytes} bytes`);
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve(fail(tooLarge));
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > maxBytes) {
+        request.pause();
+        resolve(fail(tooLarge));
+      } else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(ok(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length))));
+    // The connection broke off: nobody is left to answer, and nothing is forwarded.
+    request.on('close', () => resolve(fail(rejected('too_slow', 400, 'the message broke off'))));
+  });
+}

@@ -1,0 +1,56 @@
+import { createServer, type Server } from 'node:http';
+import type { Pipeline } from './pipeline.ts';
+
+export interface AgentServerOptions {
+  readonly pipeline: Pipeline;
+  readonly receiveTimeoutMs: number;
+}
+
+/** The HTTP server that the agent talks to. */
+export class AgentServer {
+  readonly server: Server;
+  #openCalls = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor({ pipeline, receiveTimeoutMs }: AgentServerOptions) {
+    this.server = createServer(
+      {
+        noDelay: true,
+        keepAliveTimeout: 65_000,
+        requestTimeout: receiveTimeoutMs,
+        headersTimeout: Math.min(receiveTimeoutMs, 10_000),
+        connectionsCheckingInterval: 1_000,
+        maxHeaderSize: 64 * 1024,
+      },
+      async (request, response) => {
+        const isCall = request.method === 'POST';
+        if (isCall) this.#openCalls += 1;
+        if (this.#onIdle !== undefined) response.setHeader('connection', 'close');
+        await pipeline.handle(request, response);
+        if (isCall) this.#openCalls -= 1;
+        if (this.#openCalls === 0) this.#onIdle?.();
+      },
+    );
+    this.server.maxHeadersCount = 200;
+    // `Upgrade` is ignored, as RFC 9110 section 7.8 allows: Java's client offers h2c with every first request. A tunnel would leave the request path.
+    this.server.on('connect', (_request, socket) =>
+      socket.end('HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'),
+    );
+  }
+
+  /**
+   * Lets open calls finish for at most `timeoutMs`, then closes every connection. Answers that an open call waits for
+   * (a sampling or elicitation result) are still taken, so the port stays open until the last call is done.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    const idle = Promise.withResolvers<void>();
+    this.#onIdle = idle.resolve;
+    const timer = setTimeout(idle.resolve, timeoutMs);
+    if (this.#openCalls > 0) await idle.promise;
+    clearTimeout(timer);
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    // Answers already written leave first; event streams have no end of their own.
+    setTimeout(() => this.server.closeAllConnections(), 100);
+    await closed;
+  }
+}

@@ -1,0 +1,43 @@
+import { type Dispatcher, Pool } from 'undici';
+import type { Permit } from '../permit.ts';
+
+const MAX_CONNECTIONS_PER_ORIGIN = 1_024;
+
+/**
+ * The JSON-RPC leg: one request to a server for each message that holds a permit, over kept-alive connections.
+ * Redirects are not followed and nothing is sent twice.
+ */
+export class Upstreams {
+  readonly #pools = new Map<string, Pool>();
+  readonly #headersTimeoutMs: number;
+
+  constructor(headersTimeoutMs: number) {
+    this.#headersTimeoutMs = headersTimeoutMs;
+  }
+
+  /** @param body the very bytes that were judged, trace context aside */
+  forward(permit: Permit, headers: Record<string, string>, body: Uint8Array, answer: Dispatcher.DispatchHandler): void {
+    const { url } = permit.route;
+    this.#pool(url.origin).dispatch({ path: url.pathname + url.search, method: 'POST', headers, body }, answer);
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#pools.values()].map((pool) => pool.destroy()));
+  }
+
+  #pool(origin: string): Pool {
+    let pool = this.#pools.get(origin);
+    if (pool === undefined) {
+      pool = new Pool(origin, {
+        connections: MAX_CONNECTIONS_PER_ORIGIN,
+        pipelining: 1,
+        allowH2: false,
+        headersTimeout: this.#headersTimeoutMs,
+        bodyTimeout: 0,
+        connectTimeout: 5_000,
+      });
+      this.#pools.set(origin, pool);
+    }
+    return pool;
+  }
+}

@@ -1,0 +1,56 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { Obligations } from '../../extauthz/api/decision.ts';
+
+/**
+ * Request fields that a server gets from the agent. Everything else stops here: the agent's own credentials, hop-by-hop fields,
+ * and whatever a server behind a proxy might take for a statement of identity (`x-forwarded-user` and its many kin).
+ * `accept-encoding` is left out so that answers can be read.
+ */
+const FORWARDED: ReadonlySet<string> = new Set(['accept', 'accept-language', 'content-type', 'last-event-id', 'tracestate', 'user-agent']);
+
+function isForwarded(name: string): boolean {
+  return FORWARDED.has(name) || name.startsWith('mcp-');
+}
+
+/**
+ * The fields of an upstream request, as undici and http-proxy-3 take them.
+ * @param headers the agent's, with lower-case names
+ * @param traceparent our own span, W3C Trace Context section 3.2
+ */
+export function upstreamHeaders(headers: IncomingHttpHeaders, obligations: Obligations, traceparent: string): Record<string, string> {
+  const sent: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (typeof value === 'string' && isForwarded(name)) sent[name] = value;
+  }
+  for (const name of obligations.removeHeaders) delete sent[name];
+  sent['traceparent'] = traceparent;
+  for (const { name, value } of obligations.setHeaders) sent[name] = value;
+  return sent;
+}
+
+/** Response fields that end here: hop-by-hop (RFC 9110 section 7.6.1), and what belongs to the credential that the agent does not hold. */
+const WITHHELD: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'set-cookie',
+  'www-authenticate',
+]);
+
+/** The fields of the answer to the agent. `rewritten` also drops what described the bytes that came from the server. */
+export function downstreamHeaders(headers: IncomingHttpHeaders, rewritten: boolean): OutgoingHttpHeaders {
+  const sent: OutgoingHttpHeaders = {};
+  const named = headers.connection === undefined ? undefined : new Set(headers.connection.toLowerCase().split(/\s*,\s*/));
+  for (const name in headers) {
+    if (WITHHELD.has(name) || named?.has(name)) continue;
+    if (rewritten && (name === 'content-length' || name === 'etag' || name === 'digest' || name === 'content-digest')) continue;
+    sent[name] = headers[name];
+  }
+  return sent;
+}

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { describe, it } from 'node:test';
+import { choosePorts } from '../../examples/quick-start/ports.ts';
+
+describe('the ports of the quick start', () => {
+  it('are free and distinct when chosen freely', async () => {
+    const ports = Object.values(await choosePorts('auto'));
+    assert.equal(ports.length, 8);
+    assert.equal(new Set(ports).size, 8);
+    for (const port of ports) assert.ok(port > 1_023 && port < 65_536, String(port));
+  });
+
+  it('are named with their setting when the usual one is taken', async (test) => {
+    const holder = createServer();
+    const held = await new Promise<boolean>((resolve) => {
+      holder.once('error', () => resolve(false));
+      holder.listen(9_501, '127.0.0.1', () => resolve(true));
+    });
+    test.after(() => holder.close());
+    // Whether it was this test or somebody else who took the port makes no difference to the message.
+    assert.equal(typeof held, 'boolean');
+    await assert.rejects(choosePorts('usual'), (error: unknown) => {
+      assert.ok(error instanceof Error);
+      assert.equal(error.name, 'StartupError');
+      assert.match(error.message, /port 9501 is taken \(example ticket server; TICKETS_LISTEN\)/);
+      assert.match(error.message, /npm start -- --ports auto/);
+      return true;
+    });
+  });
+});
