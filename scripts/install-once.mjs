@@ -23,7 +23,9 @@ if (installed === undefined || installed < locked) {
   process.stderr.write('Installing the locked dependencies (npm ci) ...\n');
   // Inside an npm script, npm says where it is and which Node runs it; the Node on PATH may be one that is about to be replaced.
   const { npm_execpath: npm, npm_node_execpath: node = process.execPath } = process.env;
-  const [command, ...options] = npm === undefined ? ['npm', 'ci'] : [node, npm, 'ci'];
+  // Only errors: npm would warn that packages want a newer Node than the machine's, but every script runs on the Node that is being installed.
+  const install = ['ci', '--loglevel=error'];
+  const [command, ...options] = npm === undefined ? ['npm', ...install] : [node, npm, ...install];
   // Standard output belongs to the script that comes next, which may print one JSON document there.
   const run = spawnSync(command, options, { cwd: root, stdio: ['ignore', 2, 2], shell: npm === undefined && process.platform === 'win32' });
   if (run.status !== 0) {

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HTTP_METHODS, LIST_METHODS } from '../extauthz/api/operation.ts';
 import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -9,11 +9,11 @@ import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
 import { noDecision, type Refusal, rejected, unknownRoute } from './denial.ts';
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
-import { listFilterFor, streamFilter } from './list-answer.ts';
+import { listFilterFor } from './list-answer.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Permit } from './permit.ts';
 import { bearerToken, checkFields, readBody } from './receive.ts';
-import { type BodyFilter, isEventStream, Relay } from './relay.ts';
+import { Relay } from './relay.ts';
 import { refuse, rescue } from './rescue.ts';
 import type { Route, Routes } from './routes.ts';
 import type { MessageSpans, MessageTelemetry } from './telemetry.ts';
@@ -121,7 +121,8 @@ export class Pipeline {
     const relay: Relay = new Relay({
       exchange,
       cancelOnDisconnect: true,
-      filterFor: (_status, answer) => (isEventStream(answer) ? streamFilter({ permit: permit.value, userToken, decider, config }, relay) : undefined),
+      filterFor: (status, answer) =>
+        listFilterFor({ permit: permit.value, userToken, decider, config, era: 'legacy', method: undefined }, relay, status, answer),
       abandonAfterMs: config.upstreamTimeoutMs,
       monotonicMs: clock.monotonicMs,
       logger,
@@ -189,12 +190,12 @@ export class Pipeline {
   #forward(exchange: Exchange, inbound: InboundMessage, body: Buffer, permit: Permit, userToken: string, spans: MessageSpans): Promise<Ending> {
     const { telemetry, upstreams, clock, config, decider, logger } = this.#options;
     const { message, era } = inbound;
-    const list = message.kind === 'request' ? LIST_METHODS.get(message.method) : undefined;
+    const isList = message.kind === 'request' && LIST_METHODS.has(message.method);
     const relay: Relay = new Relay({
       exchange,
       cancelOnDisconnect: era === 'modern',
-      filterFor: (status: number, headers: IncomingHttpHeaders): BodyFilter | Refusal | undefined =>
-        list === undefined ? undefined : listFilterFor({ permit, userToken, decider, config, era, exchange }, relay, status, headers),
+      filterFor: (status, answer) =>
+        isList ? listFilterFor({ permit, userToken, decider, config, era, method: exchange.method }, relay, status, answer) : undefined,
       abandonAfterMs: config.upstreamTimeoutMs,
       monotonicMs: clock.monotonicMs,
       logger,

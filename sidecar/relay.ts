@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { AnswerObserver } from './answer-outcome.ts';
 import { refusalBody, type Refusal, upstreamFailed } from './denial.ts';
@@ -13,6 +13,17 @@ export interface BodyFilter {
   push(chunk: Buffer): Promise<void>;
   /** Writes what is left. */
   end(): Promise<void>;
+}
+
+/** Thrown by a filter that cannot let the rest of an answer through. */
+export class AnswerWithheld extends Error {
+  override readonly name = 'AnswerWithheld';
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.reason);
+    this.refusal = refusal;
+  }
 }
 
 export interface RelayOptions {
@@ -37,6 +48,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #observer: AnswerObserver | undefined;
   #filter: BodyFilter | undefined;
   #filtering: Promise<void> | undefined;
+  #head: { readonly status: number; readonly headers: OutgoingHttpHeaders } | undefined;
   #isEventStream = false;
   #atEventBoundary = true;
   #responseBytes = 0;
@@ -69,9 +81,12 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { response } = this.#options.exchange;
     this.#isEventStream = isEventStream(headers);
     this.#observer = new AnswerObserver(this.#isEventStream);
-    response.writeHead(status, downstreamHeaders(headers, filter !== undefined));
+    this.#head = { status, headers: downstreamHeaders(headers, filter !== undefined) };
     // A stream's first event may be a long way off; the agent should know at once that there is a stream.
-    if (this.#isEventStream) response.flushHeaders();
+    if (this.#isEventStream) {
+      this.#writeHead();
+      response.flushHeaders();
+    }
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -115,6 +130,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   write(bytes: Uint8Array): boolean {
     const { response } = this.#options.exchange;
     if (response.destroyed) return true;
+    this.#writeHead();
     this.#responseBytes += bytes.length;
     return response.write(bytes);
   }
@@ -134,6 +150,13 @@ export class Relay implements Dispatcher.DispatchHandler {
     });
   }
 
+  /** Status and fields go out with the first byte, so that an answer that turns out unreadable can still be replaced whole. */
+  #writeHead(): void {
+    if (this.#head === undefined) return;
+    this.#options.exchange.response.writeHead(this.#head.status, this.#head.headers);
+    this.#head = undefined;
+  }
+
   #push(filter: BodyFilter, controller: Dispatcher.DispatchController, chunk: Buffer): void {
     controller.pause();
     this.#filtering = (this.#filtering ?? Promise.resolve())
@@ -148,10 +171,10 @@ export class Relay implements Dispatcher.DispatchHandler {
   #fault(error: unknown): void {
     if (this.#settled) return;
     const { exchange, logger } = this.#options;
-    logger.error({ err: error, server: exchange.route?.name }, 'a list answer could not be filtered');
-    this.#refuse(
-      upstreamFailed('upstream_answer', `the answer of the server ${exchange.route?.name ?? ''} could not be read, so it was withheld`),
-    );
+    const server = exchange.route?.name ?? '';
+    logger.error({ err: error, server }, 'an answer was withheld');
+    const unknown = () => upstreamFailed('upstream_answer', `the answer of the server ${server} could not be handled, so it was withheld`);
+    this.#refuse(error instanceof AnswerWithheld ? error.refusal : unknown());
   }
 
   #refuse(refusal: Refusal): void {
@@ -179,6 +202,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#cancelled)
       return this.#settle({ outcome: 'cancelled', httpStatus: this.#sentStatus(), rpcCode: null, responseBytes: this.#responseBytes });
     const { response } = this.#options.exchange;
+    this.#writeHead();
     const httpStatus = response.statusCode;
     const answer = this.#observer?.end() ?? { outcome: 'ok' as const, rpcCode: null };
     const outcome = answer.outcome === 'ok' && httpStatus >= 400 ? 'rpc_error' : answer.outcome;

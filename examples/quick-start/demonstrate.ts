@@ -57,7 +57,7 @@ async function runUser({ mesh, ports, state, sdk }: DemonstrationOptions, { user
   const seen = whoAmI(report);
   const ownTokenAtTickets = await statusWithToken(ticketsUrl(ports), bearer);
   const upstreamCredential = seen === undefined ? null : { user: seen.user, audience: seen.audience, clientId: seen.clientId };
-  return { outcome: { user, groups, servers: report.servers, calls, upstreamCredential, ownTokenAtTickets }, traceparent: seen?.traceparent ?? '' };
+  return { outcome: { user, groups, servers: report.servers, calls, upstreamCredential, auditedCalls: records.length, ownTokenAtTickets }, traceparent: seen?.traceparent ?? '' };
 }
 
 /** Collects the spans of the call that brought this `traceparent` to the ticket server (W3C Trace Context). */

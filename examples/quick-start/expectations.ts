@@ -16,7 +16,6 @@ export interface Expectation {
 
 const ALLOWED: ExpectedCall = { outcome: 'allowed' };
 const denied = (reason: string): ExpectedCall => ({ outcome: 'denied', reason });
-const NOT_PERMITTED = denied('No policy permits this.');
 const NO_ENVIRONMENT = denied("get-env prints the server's environment variables, secrets included.");
 
 /** What the sample bundle means for the two users, written down by hand: `--once` compares the run with it. */
@@ -39,7 +38,7 @@ export const EXPECTATIONS: readonly Expectation[] = [
       'delete a rehearsal ticket': denied('Tickets are deleted by engineering on request; ask in #tickets.'),
       echo: ALLOWED,
       'add numbers': ALLOWED,
-      'ask for structured content': NOT_PERMITTED,
+      'ask for structured content': denied('no policy permits alice to call get-structured-content on everything'),
       'print the environment': NO_ENVIRONMENT,
     },
     wouldDeny: { 'open an urgent ticket': 'trials/urgent-is-for-on-call' },

@@ -38,6 +38,7 @@ export function judgeUser(expected: Expectation, actual: UserOutcome, ticketsUrl
       checks.push(check(`${user}: ${call.step}, decision named`, 'decision id and revision', identified ? 'decision id and revision' : 'incomplete'));
     }
   }
+  checks.push(check(`${user}: audit records`, `one for each of ${actual.calls.length} calls`, `one for each of ${actual.auditedCalls} calls`));
   const credential = actual.upstreamCredential;
   checks.push(
     check(

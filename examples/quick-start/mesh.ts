@@ -32,8 +32,13 @@ export interface MeshOptions {
 
 /** The keys of a machine that trusts nobody else: a certificate authority for this start, and the policy service's certificate. */
 async function writeKeys(state: StateDirectory): Promise<void> {
-  const authority = await createCertificateAuthority('Sidegate quick start');
-  const server = await issueServerCertificate(authority, ['localhost', '127.0.0.1']);
+  const authority = await createCertificateAuthority('Sidegate quick start', Date.now(), 30);
+  const server = await issueServerCertificate(
+    authority,
+    { commonName: 'localhost', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] },
+    Date.now(),
+    30,
+  );
   state.write('tls/ca.crt', authority.certificatePem);
   state.write('tls/server.crt', server.certificatePem);
   state.write('tls/server.key', server.privateKeyPem);

@@ -33,6 +33,8 @@ export interface UserOutcome {
   readonly calls: readonly CallOutcome[];
   /** Null when the ticket server was not reached. */
   readonly upstreamCredential: UpstreamCredential | null;
+  /** How many of the calls the audit trail holds. */
+  readonly auditedCalls: number;
   /** HTTP status when the agent's own token is shown to the ticket server directly. */
   readonly ownTokenAtTickets: number;
 }

@@ -6,7 +6,7 @@ import type { StateDirectory } from './state-directory.ts';
 import { WORKLOAD_ISSUER } from './workload-identity.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
-const SIDEGATE = join(REPOSITORY, 'bin/sidegate.ts');
+export const SIDEGATE = join(REPOSITORY, 'bin/sidegate.ts');
 const EVERYTHING = join(REPOSITORY, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
 const EXAMPLES = join(REPOSITORY, 'examples');
 

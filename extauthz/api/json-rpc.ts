@@ -68,15 +68,17 @@ export function parseJsonRpc(bytes: Uint8Array): Result<JsonRpcMessage, MessageF
 }
 
 /** The id to answer with: as it was sent, digit by digit, or `null` where none could be read (JSON-RPC 2.0 section 5). */
-export function idText(bytes: Uint8Array, idSpan: Span | undefined): string {
+export function idJson(bytes: Uint8Array, idSpan: Span | undefined): string {
   return idSpan === undefined ? 'null' : utf8Text(bytes.subarray(idSpan.start, idSpan.end));
 }
 
 function readMessage(text: MarkedText, envelope: JsonObject, unsafeNumbers: boolean): Result<JsonRpcMessage, MessageFault> {
   const id = readId(text, envelope);
   const idSpan = id?.idSpan;
-  if (ENVELOPE_KEYS.variantIn(envelope) !== undefined) return refuse('case_variant_key', 'a member differs only by case from one of JSON-RPC');
-  for (const key in envelope) if (!ENVELOPE_KEYS.has(key)) return refuse('unknown_member', 'JSON-RPC does not define a member of this message', idSpan);
+  if (ENVELOPE_KEYS.variantIn(envelope) !== undefined)
+    return refuse('case_variant_key', 'a member differs only by case from one of JSON-RPC');
+  for (const key in envelope)
+    if (!ENVELOPE_KEYS.has(key)) return refuse('unknown_member', 'JSON-RPC does not define a member of this message', idSpan);
   if (envelope['jsonrpc'] !== '2.0') return refuse('invalid_version', 'jsonrpc must be "2.0"', idSpan);
   if (!('method' in envelope)) return readResponse(envelope, id, unsafeNumbers);
   return readCall(text, envelope, id, unsafeNumbers);
@@ -90,7 +92,8 @@ function readCall(
 ): Result<JsonRpcMessage, MessageFault> {
   const { method } = envelope;
   const idSpan = id?.idSpan;
-  if ('result' in envelope || 'error' in envelope) return refuse('unknown_member', 'a message with a method has no result or error', idSpan);
+  if ('result' in envelope || 'error' in envelope)
+    return refuse('unknown_member', 'a message with a method has no result or error', idSpan);
   if (typeof method !== 'string' || !METHOD.test(method) || method.startsWith(RESERVED_PREFIX)) {
     return refuse('invalid_method', 'method must be a name', idSpan);
   }

@@ -101,7 +101,8 @@ export function scanStructure(bytes: Uint8Array, markDepth: number): JsonStructu
           if (kind === 2) hasExponent = true;
           at += 1;
         }
-        if ((hasExponent || at - start > EXACT_LENGTH) && !unsafeNumbers) unsafeNumbers = isUnsafeNumber(utf8Text(bytes.subarray(start, at)));
+        if ((hasExponent || at - start > EXACT_LENGTH) && !unsafeNumbers)
+          unsafeNumbers = isUnsafeNumber(utf8Text(bytes.subarray(start, at)));
         continue;
       }
     }

@@ -53,6 +53,9 @@ export function remoteKeys({ from, fetch, now, logger }: RemoteKeysOptions): Key
     [customFetch]: fetchKeys,
   });
 
+  // At once, so that the first token does not wait. A failure is logged above, and tried again with that token.
+  remote.reload().catch(() => {});
+
   let stale: { readonly loadedAt: number; readonly find: ReturnType<typeof createLocalJWKSet> } | undefined;
   const staleKeys = () => {
     const jwks = remote.jwks();

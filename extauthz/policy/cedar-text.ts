@@ -26,14 +26,19 @@ export function splitStatements(source: string): readonly Statement[] {
     start = end;
     firstToken = undefined;
   };
-  // A comment runs to the end of its line; a string may hold escaped quotes; anything else is one character.
-  for (const { 0: token, index } of source.matchAll(/\/\/[^\n\r]*|"(?:\\[\s\S]|[^"\\])*"|[\s\S]/g)) {
-    if (token.startsWith('//') || /^\s$/.test(token)) continue;
-    firstToken ??= index;
-    if (token === ';') push(index + 1);
+  for (const { text, offset } of tokensOf(source)) {
+    firstToken ??= offset;
+    if (text === ';') push(offset + 1);
   }
   if (firstToken !== undefined) push(source.length);
   return statements;
+}
+
+/** Words, strings and single other characters of Cedar source; space and comments (`//` to the end of the line) left out. */
+export function* tokensOf(source: string): Generator<{ readonly text: string; readonly offset: number }> {
+  for (const { 0: text, index } of source.matchAll(/\/\/[^\n\r]*|"(?:\\[\s\S]|[^"\\])*"|\w+|\s+|[\s\S]/g)) {
+    if (!text.startsWith('//') && text.trim() !== '') yield { text, offset: index };
+  }
 }
 
 /** 1-based line in the file of a place that Cedar gives as a byte offset into a statement's text. */
@@ -59,7 +64,10 @@ export function cedarString(value: string): string {
 }
 
 /** Cedar's own words for an error: its message without the boilerplate in front, and its advice. */
-export function errorText(error: DetailedError): string {
-  const message = error.message.replace(/^failed to parse (policy|policies) from string: /, '').replace(/^for policy `[^`]*`[,:] /, '');
-  return error.help === null ? message : `${message} (${error.help})`;
+export function errorText({ message, help }: DetailedError): string {
+  return help === null ? bare(message) : `${bare(message)} (${bare(help)})`;
+}
+
+function bare(text: string): string {
+  return text.replace(/^failed to parse (policy|policies) from string: /, '').replace(/^for policy `[^`]*`[,:] /, '');
 }

@@ -8,7 +8,7 @@ import { evaluate, type Question } from './evaluate.ts';
 import { type Groups, readGroups, sortedUnique } from './groups.ts';
 import { checkIds, readPolicies } from './policy-source.ts';
 import { prepare } from './preparsed.ts';
-import { type BundleProblem, inReadingOrder } from './problem.ts';
+import { type BundleProblem, inReadingOrder, problem } from './problem.ts';
 import { readRegistry, type ServerEntry } from './registry.ts';
 import { revisionOf } from './revision.ts';
 import { type Rules, rulesOf } from './rules.ts';
@@ -48,20 +48,28 @@ export interface Bundle {
 export function createPolicyEngine(): PolicyEngine {
   return {
     load(files) {
-      const parts = readParts(files);
-      if (!parts.ok) return parts;
-      const { rules, groups, warnings } = parts.value;
-      prepare(rules.sets);
-      return ok({
-        revision: revisionOf(files),
-        servers: new Map([...rules.registry].map(([name, { entry }]) => [name, entry])),
-        warnings,
-        groupsOf: (userId, tokenGroups) => sortedUnique(groups.users.get(userId) ?? [], tokenGroups),
-        evaluate: (question) => evaluate(rules, question),
-        visible: (question) => visible(rules, question),
-      });
+      try {
+        return loadBundle(files);
+      } catch (cause) {
+        return fail([problem('', undefined, `the bundle cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`)]);
+      }
     },
   };
+}
+
+function loadBundle(files: ReadonlyMap<string, Uint8Array>): Result<Bundle, readonly BundleProblem[]> {
+  const parts = readParts(files);
+  if (!parts.ok) return parts;
+  const { rules, groups, warnings } = parts.value;
+  prepare(rules.sets);
+  return ok({
+    revision: revisionOf(files),
+    servers: new Map([...rules.registry].map(([name, { entry }]) => [name, entry])),
+    warnings,
+    groupsOf: (userId, tokenGroups) => sortedUnique(groups.users.get(userId) ?? [], tokenGroups),
+    evaluate: (question) => evaluate(rules, question),
+    visible: (question) => visible(rules, question),
+  });
 }
 
 interface Parts {

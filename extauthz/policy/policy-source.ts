@@ -2,6 +2,7 @@ import cedar, { type PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { fail, ok, type Result } from '../api/result.ts';
 import type { TextFile } from './bundle-files.ts';
 import { errorText, lineOfOffset, type Statement, splitStatements } from './cedar-text.ts';
+import { policyTooComplex, textTooComplex } from './complexity.ts';
 import { type BundleProblem, problem } from './problem.ts';
 
 /** A policy of the bundle, parsed but not validated yet. */
@@ -34,6 +35,9 @@ export function readPolicies(source: TextFile): { policies: readonly PolicySourc
 
 /** Parses one statement and reads its annotations. */
 export function readPolicy(file: string, defaultId: string, statement: Statement): Result<PolicySource, readonly BundleProblem[]> {
+  const refuse = (reason: string) => fail([problem(file, statement.line, reason)]);
+  const tooComplex = textTooComplex(statement.text);
+  if (tooComplex !== undefined) return refuse(tooComplex);
   const parsed = cedar.policyToJson(statement.text);
   if (parsed.type === 'failure') {
     const errors = parsed.errors.flatMap((error) => [error, ...(error.related ?? [])]);
@@ -45,6 +49,8 @@ export function readPolicy(file: string, defaultId: string, statement: Statement
     );
   }
   const json = parsed.json;
+  const tooDeep = policyTooComplex(json);
+  if (tooDeep !== undefined) return refuse(tooDeep);
   const annotation = (name: string): string | undefined => {
     const annotations: Record<string, string | null> = json.annotations ?? {};
     // An annotation without a value is null in the JSON form.
@@ -52,7 +58,7 @@ export function readPolicy(file: string, defaultId: string, statement: Statement
   };
   const enforce = annotation('enforce');
   if (enforce !== undefined && enforce !== 'shadow') {
-    return fail([problem(file, statement.line, `@enforce(${JSON.stringify(enforce)}): the only value is "shadow"`)]);
+    return refuse(`@enforce(${JSON.stringify(enforce)}): the only value is "shadow"`);
   }
   const reason = annotation('reason');
   return ok({

@@ -80,17 +80,21 @@ function grantOf(written: string, registry: Registry): Grant | string {
   return registered.catalogue.has(tool) ? { action: id, tool: id } : `${server} has no tool ${tool} in its catalogue`;
 }
 
-/** One line, so that whatever Cedar says about it points at the line the view stands on. */
-function permitFor(view: View, grants: readonly Grant[]): string {
-  const actions = [...new Set(grants.map(({ action }) => `Action::${cedarString(action)}`))];
-  const tools = grants.map(({ tool }) => `Tool::${cedarString(tool)}`);
+/** One line, so that whatever Cedar says about it points at the line the view stands on; sets, so that long lists nest no deeper. */
+function permitFor({ groups = [], users = [] }: View, grants: readonly Grant[]): string {
+  const actions = new Set(grants.map(({ action }) => action));
   const holders = [
-    ...(view.groups ?? []).map((group) => `principal in Group::${cedarString(group)}`),
-    ...(view.users ?? []).map((user) => `principal == User::${cedarString(user)}`),
+    ...(groups.length > 0 ? [`principal in ${setOf('Group', groups)}`] : []),
+    ...(users.length > 0 ? [`${setOf('User', users)}.contains(principal)`] : []),
   ];
+  const tools = grants.map(({ tool }) => tool);
   return [
-    `permit (principal is User, action in [${actions.join(', ')}], resource is Tool)`,
+    `permit (principal is User, action in ${setOf('Action', [...actions])}, resource is Tool)`,
     `when { ${holders.join(' || ')} }`,
-    `when { [${tools.join(', ')}].contains(resource) };`,
+    `when { ${setOf('Tool', tools)}.contains(resource) };`,
   ].join(' ');
+}
+
+function setOf(type: string, ids: readonly string[]): string {
+  return `[${ids.map((id) => `${type}::${cedarString(id)}`).join(', ')}]`;
 }

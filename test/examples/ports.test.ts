@@ -13,13 +13,12 @@ describe('the ports of the quick start', () => {
 
   it('are named with their setting when the usual one is taken', async (test) => {
     const holder = createServer();
-    const held = await new Promise<boolean>((resolve) => {
-      holder.once('error', () => resolve(false));
-      holder.listen(9_501, '127.0.0.1', () => resolve(true));
+    // When somebody else holds the port already, that serves as well.
+    await new Promise<void>((resolve) => {
+      holder.once('error', () => resolve());
+      holder.listen(9_501, '127.0.0.1', resolve);
     });
     test.after(() => holder.close());
-    // Whether it was this test or somebody else who took the port makes no difference to the message.
-    assert.equal(typeof held, 'boolean');
     await assert.rejects(choosePorts('usual'), (error: unknown) => {
       assert.ok(error instanceof Error);
       assert.equal(error.name, 'StartupError');

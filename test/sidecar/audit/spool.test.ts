@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AuditRecord } from '../../../extauthz/api/audit-record.ts';
+import { createLogger } from '../../../runtime/logger.ts';
+import { AuditSpool } from '../../../sidecar/audit/spool.ts';
+
+const logger = createLogger('test', 'silent');
+const record = (id: string) => ({ id }) as AuditRecord;
+const ids = (records: readonly Uint8Array[]) => records.map((bytes) => JSON.parse(Buffer.from(bytes).toString()).id);
+
+describe('audit spool', () => {
+  it('delivers in order and leaves nothing behind', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spool-'));
+    const stored: string[] = [];
+    const spool = new AuditSpool({ report: async (records) => void stored.push(...ids(records)), dir, backlogLimit: 1_000, logger });
+    for (let index = 0; index < 700; index += 1) spool.add(record(`r${index}`));
+    await spool.stop(5_000);
+    assert.deepEqual(stored, Array.from({ length: 700 }, (_, index) => `r${index}`));
+    assert.equal(spool.backlog, 0);
+    assert.deepEqual(readdirSync(dir), []);
+  });
+
+  it('tries again until the policy service takes a batch', async () => {
+    const stored: string[] = [];
+    let failures = 1;
+    const report = async (records: readonly Uint8Array[]) => {
+      if (failures-- > 0) throw new Error('away');
+      stored.push(...ids(records));
+    };
+    const spool = new AuditSpool({ report, dir: undefined, backlogLimit: 1_000, logger });
+    spool.add(record('a'));
+    await sleep(30);
+    spool.add(record('b'));
+    await spool.stop(5_000);
+    assert.deepEqual(stored, ['a', 'b']);
+  });
+
+  it('hands what a stopped sidecar left to the next one, which skips a line that was cut off', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spool-'));
+    const away = new AuditSpool({ report: () => new Promise(() => {}), dir, backlogLimit: 1_000, logger });
+    away.add(record('a'));
+    await away.stop(50);
+    assert.equal(away.backlog, 1);
+    writeFileSync(join(dir, '0000000000000002.jsonl'), '{"id":"b"}\n{"id":"cut');
+
+    const stored: string[] = [];
+    const next = new AuditSpool({ report: async (records) => void stored.push(...ids(records)), dir, backlogLimit: 1_000, logger });
+    next.add(record('c'));
+    await next.stop(5_000);
+    assert.deepEqual(stored, ['a', 'b', 'c']);
+    assert.deepEqual(readdirSync(dir), []);
+  });
+
+  it('says when it is full', async () => {
+    const spool = new AuditSpool({ report: () => new Promise(() => {}), dir: undefined, backlogLimit: 100, logger });
+    for (let index = 0; index < 99; index += 1) spool.add(record(`r${index}`));
+    assert.equal(spool.isFull, false);
+    spool.add(record('last'));
+    assert.equal(spool.isFull, true);
+    await spool.stop(10);
+  });
+});

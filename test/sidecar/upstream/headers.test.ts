@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { downstreamHeaders, upstreamHeaders } from '../../../sidecar/upstream/headers.ts';
+
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const OBLIGATIONS = {
+  setHeaders: [{ name: 'authorization', value: 'Bearer alices-own' }],
+  removeHeaders: ['authorization', 'cookie', 'proxy-authorization', 'x-api-key'],
+  credential: 'file:alice',
+};
+
+describe('upstream request fields', () => {
+  it('lets MCP’s own fields through', () => {
+    const headers = {
+      accept: 'application/json, text/event-stream',
+      'content-type': 'application/json',
+      'mcp-session-id': 's',
+      'mcp-protocol-version': '2025-11-25',
+      'mcp-param-region': 'eu',
+      'last-event-id': '7',
+      'user-agent': 'agent/1',
+    };
+    const sent = upstreamHeaders(headers, { ...OBLIGATIONS, setHeaders: [] }, TRACEPARENT);
+    assert.deepEqual(sent, { ...headers, traceparent: TRACEPARENT });
+  });
+
+  it('sends the granted credential and nothing that the agent claims about itself', () => {
+    const forged = {
+      authorization: 'Bearer stolen',
+      cookie: 'session=stolen',
+      'proxy-authorization': 'Basic stolen',
+      'x-api-key': 'stolen',
+      'x-forwarded-user': 'bob',
+      'x-forwarded-for': '10.0.0.1',
+      forwarded: 'for=10.0.0.1',
+      'x-user': 'bob',
+      'x-envoy-peer-metadata': 'x',
+      'x-sidegate-user': 'bob',
+      via: '1.1 x',
+      baggage: 'user=bob',
+      traceparent: '00-11111111111111111111111111111111-1111111111111111-01',
+      connection: 'authorization, mcp-session-id',
+      'accept-encoding': 'gzip',
+      'transfer-encoding': 'chunked',
+      expect: '100-continue',
+      upgrade: 'h2c',
+      host: 'evil.example',
+    };
+    assert.deepEqual(upstreamHeaders(forged, OBLIGATIONS, TRACEPARENT), { traceparent: TRACEPARENT, authorization: 'Bearer alices-own' });
+  });
+});
+
+describe('downstream response fields', () => {
+  it('withholds hop-by-hop fields, cookies and challenges', () => {
+    const sent = downstreamHeaders(
+      {
+        'content-type': 'application/json',
+        'content-length': '12',
+        'mcp-session-id': 's',
+        'set-cookie': ['a=b'],
+        'www-authenticate': 'Bearer realm="x"',
+        connection: 'keep-alive, x-hop',
+        'x-hop': '1',
+        'keep-alive': 'timeout=5',
+        'transfer-encoding': 'chunked',
+      },
+      false,
+    );
+    assert.deepEqual(sent, { 'content-type': 'application/json', 'content-length': '12', 'mcp-session-id': 's' });
+  });
+
+  it('drops what described the original bytes when the body is rewritten', () => {
+    assert.deepEqual(downstreamHeaders({ 'content-length': '12', etag: '"x"', 'content-type': 'text/event-stream' }, true), {
+      'content-type': 'text/event-stream',
+    });
+  });
+});
