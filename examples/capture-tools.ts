@@ -18,7 +18,14 @@ const token = process.env['TOKEN'];
 
 const client = new Client(
   { name: 'capture-tools', version: '1.0.0' },
-  { capabilities: { sampling: {}, elicitation: { form: {}, url: {} }, roots: {}, tasks: { requests: { sampling: { createMessage: {} }, elicitation: { create: {} } } } } },
+  {
+    capabilities: {
+      sampling: {},
+      elicitation: { form: {}, url: {} },
+      roots: {},
+      tasks: { requests: { sampling: { createMessage: {} }, elicitation: { create: {} } } },
+    },
+  },
 );
 const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
 await client.connect(new StreamableHTTPClientTransport(new URL(values.url), { requestInit: { headers } }) as Transport);

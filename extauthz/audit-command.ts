@@ -49,7 +49,11 @@ export function parseAuditCommand(args: readonly string[], defaultDatabase: stri
   const limit = values.limit === undefined ? DEFAULT_LIMIT : Number(values.limit);
   if (!Number.isSafeInteger(limit) || limit < 1) return fail(`--limit: "${values.limit}" is not a whole number above 0`);
   const { user, server, tool: target, denied } = values;
-  return ok({ database: values.database ?? defaultDatabase, query: { sinceMs, user, server, target, denied, limit }, json: values.json === true });
+  return ok({
+    database: values.database ?? defaultDatabase,
+    query: { sinceMs, user, server, target, denied, limit },
+    json: values.json === true,
+  });
 }
 
 /** Unix milliseconds, or NaN. */
@@ -78,7 +82,15 @@ const MAX_CELL_LENGTH = 48;
 export function auditTable(records: readonly AuditRecord[]): string {
   const rows = [COLUMNS.map(([title]) => title), ...records.map((record) => COLUMNS.map(([, cell]) => printable(cell(record))))];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`).join('');
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }
 
 /** Agents choose some of these texts, so what could steer a terminal is not printed. */

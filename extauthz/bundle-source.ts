@@ -1,9 +1,9 @@
-import type { Bundle, PolicyEngine } from './policy/engine.ts';
-import { type BundleProblem, problem } from './policy/problem.ts';
-import { listBundleDirectory, readBundleFiles } from './read-bundle-directory.ts';
 import { watchDirectory } from '../runtime/files.ts';
 import { StartupError } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Bundle, PolicyEngine } from './policy/engine.ts';
+import { type BundleProblem, problem } from './policy/problem.ts';
+import { listBundleDirectory, readBundleFiles } from './read-bundle-directory.ts';
 
 /** The policy bundle in force, replaced whole when its directory changes. */
 export interface BundleSource {
@@ -42,7 +42,8 @@ export function formatProblem({ file, line, reason }: BundleProblem): string {
 export function openBundleSource({ directory, engine, logger, onRefused }: BundleSourceOptions): BundleSource {
   const listeners = new Set<(bundle: Bundle) => void>();
   const first = readState(directory, engine);
-  if (first.bundle === undefined) throw new StartupError(['the policy bundle cannot be loaded', ...first.problems.map(formatProblem)].join('\n'));
+  if (first.bundle === undefined)
+    throw new StartupError(['the policy bundle cannot be loaded', ...first.problems.map(formatProblem)].join('\n'));
   let bundle = first.bundle;
   let signature = first.signature;
   let problems: readonly BundleProblem[] = [];
@@ -63,7 +64,10 @@ export function openBundleSource({ directory, engine, logger, onRefused }: Bundl
     } catch (error) {
       signature = seen;
       problems = [problem('', undefined, 'a fault while loading; the log has it')];
-      logger.error({ err: error, revision: bundle.revision }, 'a fault while loading the policy bundle; the previous revision stays in force');
+      logger.error(
+        { err: error, revision: bundle.revision },
+        'a fault while loading the policy bundle; the previous revision stays in force',
+      );
       onRefused();
     }
   };

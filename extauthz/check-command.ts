@@ -31,7 +31,9 @@ export function parseCheckCommand(args: readonly string[]): Result<{ directory: 
   const { values, positionals } = parseArgs({ args: [...args], options: { 'print-schema': { type: 'boolean' } }, allowPositionals: true });
   const [directory, ...others] = positionals;
   if (directory === undefined) return fail('check: which directory?');
-  return others.length > 0 ? fail(`check: one directory at a time, not "${others[0]}" as well`) : ok({ directory, printSchema: values['print-schema'] === true });
+  return others.length > 0
+    ? fail(`check: one directory at a time, not "${others[0]}" as well`)
+    : ok({ directory, printSchema: values['print-schema'] === true });
 }
 
 /** Checks the bundle in a directory. */

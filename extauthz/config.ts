@@ -1,4 +1,4 @@
-import { type Environment, readSettings, type SettingValues, SettingsError, setting } from '../runtime/env.ts';
+import { type Environment, readSettings, SettingsError, type SettingValues, setting } from '../runtime/env.ts';
 import { address, oneOf, optionalText, optionalUrl, text, url, wholeNumber } from '../runtime/setting-types.ts';
 import { algorithms } from './identity/algorithms.ts';
 
@@ -29,12 +29,14 @@ export const extauthzSettings = {
   bundleDir: setting({
     env: 'SIDEGATE_BUNDLE_DIR',
     schema: text,
-    meaning: 'Directory with the policy bundle. Changes take effect within a second; a bundle with a mistake is refused and the one in force stays.',
+    meaning:
+      'Directory with the policy bundle. Changes take effect within a second; a bundle with a mistake is refused and the one in force stays.',
   }),
   secretsDir: setting({
     env: 'SIDEGATE_SECRETS_DIR',
     schema: optionalText,
-    meaning: 'Directory below which the credential strategy `file` finds users’ secrets. Without it, servers with that strategy are refused to everyone.',
+    meaning:
+      'Directory below which the credential strategy `file` finds users’ secrets. Without it, servers with that strategy are refused to everyone.',
   }),
   databaseFile: setting({
     env: 'SIDEGATE_DATABASE_FILE',
@@ -84,7 +86,8 @@ export const extauthzSettings = {
   workloadJwksUri: setting({
     env: 'SIDEGATE_WORKLOAD_JWKS_URI',
     schema: optionalUrl,
-    meaning: 'Where the workload issuer’s keys are, for example `https://kubernetes.default.svc/openid/v1/jwks`. By default its discovery document tells.',
+    meaning:
+      'Where the workload issuer’s keys are, for example `https://kubernetes.default.svc/openid/v1/jwks`. By default its discovery document tells.',
   }),
   workloadJwksFile: setting({
     env: 'SIDEGATE_WORKLOAD_JWKS_FILE',

@@ -1,3 +1,4 @@
+import type { Logger } from '../runtime/logger.ts';
 import type { Decision, DenyCode, Vary, Verdict } from './api/decision.ts';
 import { LIST_METHODS, type Operation, operationOf } from './api/operation.ts';
 import type { Agent, Principal } from './api/principal.ts';
@@ -8,7 +9,6 @@ import type { SecretHeader } from './broker/credential-strategy.ts';
 import { publicReason } from './identity/token-failure.ts';
 import type { UserVerifier, VerifiedUser } from './identity/user.ts';
 import type { Bundle, ServerEntry } from './policy/engine.ts';
-import type { Logger } from '../runtime/logger.ts';
 
 /** What an enforcement point asks. The agent is verified already; the user token is not. */
 export interface Question {
@@ -198,13 +198,16 @@ function readOperation({ method, params }: Question): Result<Operation, Denial> 
   const read = readParams(params);
   if (!read.ok) return read;
   const operation = operationOf(method, read.value);
-  return operation.ok ? operation : fail({ code: 'invalid_arguments', reason: `${operation.failure.parameter} is missing or not a string` });
+  return operation.ok
+    ? operation
+    : fail({ code: 'invalid_arguments', reason: `${operation.failure.parameter} is missing or not a string` });
 }
 
 function readParams(params: Uint8Array): Result<Readonly<Record<string, unknown>> | undefined, Denial> {
   if (params.length === 0) return ok(undefined);
   const parsed = parseStrictJson(params);
   const value: unknown = parsed.ok ? parsed.value.value : undefined;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail({ code: 'invalid_arguments', reason: 'params is not a JSON object' });
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail({ code: 'invalid_arguments', reason: 'params is not a JSON object' });
   return ok(value as Record<string, unknown>);
 }

@@ -1,11 +1,11 @@
-import { auditTable, AUDIT_HELP, parseAuditCommand } from './audit-command.ts';
+import type { Setting } from '../runtime/env.ts';
+import { runUntilSignal, StartupError } from '../runtime/lifecycle.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { AUDIT_HELP, auditTable, parseAuditCommand } from './audit-command.ts';
 import { CHECK_HELP, checkBundle, parseCheckCommand } from './check-command.ts';
 import { extauthzSettings, readExtauthzConfig } from './config.ts';
 import { startPolicyService } from './serve.ts';
 import { openSqliteAuditStore } from './store/sqlite-audit-store.ts';
-import type { Setting } from '../runtime/env.ts';
-import { runUntilSignal, StartupError } from '../runtime/lifecycle.ts';
-import { createLogger } from '../runtime/logger.ts';
 
 const HELP = `Usage: sidegate extauthz [COMMAND]
 

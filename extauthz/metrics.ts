@@ -22,11 +22,15 @@ export function createMetrics(revision: () => string | undefined): ServiceMetric
   const duration = meter.createHistogram('sidegate.decision.duration', { unit: 's', description: 'Time to make one decision.' });
   const refused = meter.createCounter('sidegate.bundle.reload_failures', { description: 'Changed bundles that were refused.' });
   const stored = meter.createCounter('sidegate.audit.records', { description: 'Audit records stored for the first time.' });
-  const malformed = meter.createCounter('sidegate.audit.malformed_records', { description: 'Reported audit records that could not be read.' });
-  meter.createObservableGauge('sidegate.bundle.info', { description: 'Always 1; its label is the policy revision in force.' }).addCallback((result) => {
-    const current = revision();
-    if (current !== undefined) result.observe(1, { revision: current });
+  const malformed = meter.createCounter('sidegate.audit.malformed_records', {
+    description: 'Reported audit records that could not be read.',
   });
+  meter
+    .createObservableGauge('sidegate.bundle.info', { description: 'Always 1; its label is the policy revision in force.' })
+    .addCallback((result) => {
+      const current = revision();
+      if (current !== undefined) result.observe(1, { revision: current });
+    });
   return {
     decided(door, { effect, code }, durationS) {
       decisions.add(1, { effect, code: code ?? '', door });

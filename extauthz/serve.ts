@@ -1,5 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { resolve } from 'node:path';
+import { readNamedFile } from '../runtime/files.ts';
+import type { Stop } from '../runtime/lifecycle.ts';
+import { listen } from '../runtime/listen.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { type Address, formatAddress } from '../runtime/setting-types.ts';
+import { startTelemetry } from '../runtime/telemetry.ts';
+import { VERSION } from '../runtime/version.ts';
 import { createAdminServer } from './admin.ts';
 import { createBroker } from './broker/broker.ts';
 import { formatProblem, openBundleSource } from './bundle-source.ts';
@@ -12,13 +19,6 @@ import { createAuditBacklog } from './store/audit-backlog.ts';
 import { createAuditWriter } from './store/audit-writer.ts';
 import { openSqliteAuditStore } from './store/sqlite-audit-store.ts';
 import { createVerifiers } from './verifiers.ts';
-import { readNamedFile } from '../runtime/files.ts';
-import type { Stop } from '../runtime/lifecycle.ts';
-import { listen } from '../runtime/listen.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { type Address, formatAddress } from '../runtime/setting-types.ts';
-import { startTelemetry } from '../runtime/telemetry.ts';
-import { VERSION } from '../runtime/version.ts';
 
 /** Time that audit records wait for company before they are committed together. */
 const GATHER_MS = 10;
@@ -49,7 +49,12 @@ export async function startPolicyService(
   const backlog = createAuditBacklog({ writer, maxRecords: MAX_BACKLOG_RECORDS, retryMs: BACKLOG_RETRY_MS, logger });
   onStop(() => backlog.close());
 
-  const bundles = openBundleSource({ directory: resolve(config.bundleDir), engine: createPolicyEngine(), logger, onRefused: metrics.bundleRefused });
+  const bundles = openBundleSource({
+    directory: resolve(config.bundleDir),
+    engine: createPolicyEngine(),
+    logger,
+    onRefused: metrics.bundleRefused,
+  });
   onStop(() => bundles.close());
   revision = bundles.current().revision;
   bundles.onChange((bundle) => {

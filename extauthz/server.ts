@@ -2,15 +2,15 @@ import { createSecureContext } from 'node:tls';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import { authorizationService, envoyProtos } from './api/envoy-protos.ts';
-import { policyProtos, policyService } from './api/protos.ts';
-import { decideDoor, type DecideOptions } from './doors/decide-stream.ts';
-import { envoyCheckDoor, type EnvoyCheckOptions } from './doors/envoy-check.ts';
-import { reportDoor, type ReportOptions } from './doors/report.ts';
-import { OpenStreams } from './doors/stream-end.ts';
-import { watchDoor, type WatchOptions } from './doors/watch.ts';
 import { StartupError } from '../runtime/lifecycle.ts';
 import { type Address, formatAddress } from '../runtime/setting-types.ts';
+import { authorizationService, envoyProtos } from './api/envoy-protos.ts';
+import { policyProtos, policyService } from './api/protos.ts';
+import { type DecideOptions, decideDoor } from './doors/decide-stream.ts';
+import { type EnvoyCheckOptions, envoyCheckDoor } from './doors/envoy-check.ts';
+import { type ReportOptions, reportDoor } from './doors/report.ts';
+import { OpenStreams } from './doors/stream-end.ts';
+import { type WatchOptions, watchDoor } from './doors/watch.ts';
 
 export interface GrpcServerOptions {
   readonly certPem: string;
@@ -65,7 +65,10 @@ export function createGrpcServer({ certPem, keyPem, maxMessageBytes, reflection,
     listen: ({ host, port }) =>
       new Promise((resolve, reject) => {
         server.bindAsync(formatAddress({ host, port }), credentials, (error, bound) => {
-          if (error !== null) return reject(new StartupError(`SIDEGATE_GRPC_LISTEN: cannot listen on ${formatAddress({ host, port })}: ${bindProblem(error)}`));
+          if (error !== null)
+            return reject(
+              new StartupError(`SIDEGATE_GRPC_LISTEN: cannot listen on ${formatAddress({ host, port })}: ${bindProblem(error)}`),
+            );
           setHealth('SERVING');
           resolve({ host, port: bound });
         });
@@ -88,7 +91,9 @@ function tlsCredentials(certPem: string, keyPem: string): ServerCredentials {
     createSecureContext({ cert: certPem, key: keyPem });
     return ServerCredentials.createSsl(null, [{ cert_chain: Buffer.from(certPem), private_key: Buffer.from(keyPem) }]);
   } catch (error) {
-    throw new StartupError(`SIDEGATE_TLS_CERT_FILE and SIDEGATE_TLS_KEY_FILE do not hold a usable certificate and key: ${(error as Error).message}`);
+    throw new StartupError(
+      `SIDEGATE_TLS_CERT_FILE and SIDEGATE_TLS_KEY_FILE do not hold a usable certificate and key: ${(error as Error).message}`,
+    );
   }
 }
 

@@ -90,7 +90,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled || this.#cancelled) return;
+    // undici resumes a paused answer with an empty chunk; pausing on that one would never end.
+    if (this.#settled || this.#cancelled || chunk.length === 0) return;
     this.#observer?.observe(chunk);
     if (this.#filter !== undefined) return this.#push(this.#filter, controller, chunk);
     this.#atEventBoundary = endsEvent(chunk);
@@ -179,16 +180,13 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #refuse(refusal: Refusal): void {
     if (this.#settled) return;
-    const { exchange } = this.#options;
+    // Aborting calls onResponseError before it returns, so the answer must count as over by then.
+    this.#settled = true;
     this.#controller?.abort(new Error(refusal.reason));
+    const { exchange } = this.#options;
     if (!exchange.response.headersSent) return this.#settle(refuse(exchange, refusal));
     exchange.refusal = refusal;
-    const ending: Ending = {
-      outcome: 'upstream_error',
-      httpStatus: this.#sentStatus(),
-      rpcCode: refusal.rpcCode,
-      responseBytes: this.#responseBytes,
-    };
+    const ending: Ending = { outcome: 'upstream_error', httpStatus: this.#sentStatus(), rpcCode: refusal.rpcCode, responseBytes: this.#responseBytes };
     if (this.#isEventStream && exchange.idJson !== undefined && !exchange.response.destroyed) {
       // The agent still waits for its answer on this stream. An unfinished event is closed first; its text does not parse.
       const closing = this.#atEventBoundary ? '' : '\n\n';

@@ -24,6 +24,8 @@ export class AgentServer {
       },
       async (request, response) => {
         const isCall = request.method === 'POST';
+        // The agent may go away at any point; whoever writes finds out by itself.
+        response.on('error', () => response.destroy());
         if (isCall) this.#openCalls += 1;
         if (this.#onIdle !== undefined) response.setHeader('connection', 'close');
         await pipeline.handle(request, response);

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import type { Connection } from './connection.ts';
 import { connectV1 } from './connect-v1.ts';
 import { connectV2 } from './connect-v2.ts';
+import type { Connection } from './connection.ts';
 import { MEASURED_CALL, PLAN, type PlannedCall } from './plan.ts';
 import type { AgentReport, SeenCall, SeenServer } from './report.ts';
 

@@ -12,9 +12,18 @@ export async function connectV1(url: string, token: string): Promise<Connection>
   const cursorParams = (cursor: string | undefined) => (cursor === undefined ? {} : { cursor });
   return {
     async look(server) {
-      const tools = everyPage((cursor) => client.listTools(cursorParams(cursor)), (page) => page.tools.map(({ name }) => name));
-      const prompts = everyPage((cursor) => client.listPrompts(cursorParams(cursor)), (page) => page.prompts.map(({ name }) => name));
-      const resources = everyPage((cursor) => client.listResources(cursorParams(cursor)), (page) => page.resources.map(({ uri }) => uri));
+      const tools = everyPage(
+        (cursor) => client.listTools(cursorParams(cursor)),
+        (page) => page.tools.map(({ name }) => name),
+      );
+      const prompts = everyPage(
+        (cursor) => client.listPrompts(cursorParams(cursor)),
+        (page) => page.prompts.map(({ name }) => name),
+      );
+      const resources = everyPage(
+        (cursor) => client.listResources(cursorParams(cursor)),
+        (page) => page.resources.map(({ uri }) => uri),
+      );
       return {
         server,
         protocolVersion: transport.protocolVersion ?? '',

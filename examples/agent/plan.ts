@@ -14,7 +14,12 @@ export const PLAN: readonly PlannedCall[] = [
   { step: 'see who I am', server: 'tickets', tool: 'whoami', arguments: {} },
   { step: 'list open tickets', server: 'tickets', tool: 'list_tickets', arguments: { status: 'open' } },
   { step: 'read a ticket', server: 'tickets', tool: 'get_ticket', arguments: { id: 'T-101' } },
-  { step: 'open an urgent ticket', server: 'tickets', tool: 'create_ticket', arguments: { title: 'Login page is slow', priority: 'urgent' } },
+  {
+    step: 'open an urgent ticket',
+    server: 'tickets',
+    tool: 'create_ticket',
+    arguments: { title: 'Login page is slow', priority: 'urgent' },
+  },
   { step: 'set a ticket to waiting', server: 'tickets', tool: 'update_ticket', arguments: { id: 'T-101', status: 'waiting' } },
   { step: 'delete a customer ticket', server: 'tickets', tool: 'delete_ticket', arguments: { id: 'T-102' } },
   { step: 'delete a rehearsal ticket', server: 'tickets', tool: 'delete_ticket', arguments: { id: 'TEST-1' } },

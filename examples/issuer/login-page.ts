@@ -23,7 +23,9 @@ export async function handleInteraction(provider: Provider, request: IncomingMes
   }
   const user = new URLSearchParams(await text(request)).get('user') ?? '';
   if (accountById(user) === undefined) {
-    response.writeHead(400, { 'content-type': 'text/plain' }).end(`no user "${user}"; there are: ${ACCOUNTS.map(({ id }) => id).join(', ')}`);
+    response
+      .writeHead(400, { 'content-type': 'text/plain' })
+      .end(`no user "${user}"; there are: ${ACCOUNTS.map(({ id }) => id).join(', ')}`);
     return;
   }
   await provider.interactionFinished(request, response, { login: { accountId: user } });

@@ -4,14 +4,27 @@ import { runUntilSignal } from '../../runtime/lifecycle.ts';
 import { listen } from '../../runtime/listen.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { address, formatAddress, text, url } from '../../runtime/setting-types.ts';
-import { INTERACTION_PATH, handleInteraction } from './login-page.ts';
+import { handleInteraction, INTERACTION_PATH } from './login-page.ts';
 import { createIssuer } from './provider.ts';
 
 /** The example OpenID Connect issuer as a process. Development only: anybody who reaches it may sign in as anybody. */
 const settings = {
-  listen: setting({ env: 'ISSUER_LISTEN', schema: address, default: '127.0.0.1:9500', meaning: 'Where the issuer listens; also its name.' }),
-  ticketsResource: setting({ env: 'ISSUER_TICKETS_RESOURCE', schema: url, meaning: 'URL of the ticket server, the audience of its tokens.' }),
-  credentialStoreSecret: setting({ env: 'ISSUER_CREDENTIAL_STORE_SECRET', schema: text, meaning: 'Secret of the credential store client.' }),
+  listen: setting({
+    env: 'ISSUER_LISTEN',
+    schema: address,
+    default: '127.0.0.1:9500',
+    meaning: 'Where the issuer listens; also its name.',
+  }),
+  ticketsResource: setting({
+    env: 'ISSUER_TICKETS_RESOURCE',
+    schema: url,
+    meaning: 'URL of the ticket server, the audience of its tokens.',
+  }),
+  credentialStoreSecret: setting({
+    env: 'ISSUER_CREDENTIAL_STORE_SECRET',
+    schema: text,
+    meaning: 'Secret of the credential store client.',
+  }),
 };
 
 const logger = createLogger('example-issuer', 'info');

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type JWK, exportJWK, generateKeyPair } from 'jose';
-import { type Configuration, type KoaContextWithOIDC, Provider, type ResourceServer, errors } from 'oidc-provider';
+import { exportJWK, generateKeyPair, type JWK } from 'jose';
+import { type Configuration, errors, type KoaContextWithOIDC, Provider, type ResourceServer } from 'oidc-provider';
 import { accountById } from './accounts.ts';
 import { AGENT_CLIENT_ID, CREDENTIAL_STORE_CLIENT_ID, MCP_SCOPE, REDIRECT_URI, SIDEGATE_AUDIENCE, SIDEGATE_RESOURCE } from './clients.ts';
 

@@ -1,4 +1,4 @@
-import { OAuthError, discoverAuthorizationServerMetadata, exchangeAuthorization, startAuthorization } from '@modelcontextprotocol/client';
+import { discoverAuthorizationServerMetadata, exchangeAuthorization, OAuthError, startAuthorization } from '@modelcontextprotocol/client';
 import { MCP_SCOPE, REDIRECT_URI } from './clients.ts';
 import { INTERACTION_PATH } from './login-page.ts';
 

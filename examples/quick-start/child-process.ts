@@ -75,7 +75,10 @@ export async function startChild({ name, args, env, logFile, ready }: ChildOptio
   const giveUp = AbortSignal.timeout(READY_TIMEOUT_MS);
   const died = ended.then((how) => `${name} did not start (${how})`);
   for (;;) {
-    const failure = await Promise.race([died, sleep(30).then(() => (giveUp.aborted ? `${name} was not ready in ${READY_TIMEOUT_MS / 1_000} s` : undefined))]);
+    const failure = await Promise.race([
+      died,
+      sleep(30).then(() => (giveUp.aborted ? `${name} was not ready in ${READY_TIMEOUT_MS / 1_000} s` : undefined)),
+    ]);
     if (failure !== undefined) {
       await stop(child, ended);
       throw new StartupError(`${failure}: ${telltaleLine(readFileSync(logFile, 'utf8'))} [${logFile}]`);

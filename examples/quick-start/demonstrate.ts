@@ -4,7 +4,7 @@ import { EXPECTATIONS, type Expectation } from './expectations.ts';
 import { judgeTrace, judgeUser } from './judge.ts';
 import { measureLatency } from './latency.ts';
 import type { Mesh } from './mesh.ts';
-import { type QuickStartOutcome, type TraceOutcome, type UserOutcome, callOutcome, whoAmI } from './outcome.ts';
+import { callOutcome, type QuickStartOutcome, type TraceOutcome, type UserOutcome, whoAmI } from './outcome.ts';
 import type { Ports } from './ports.ts';
 import { agentUrls, ticketsUrl } from './processes.ts';
 import { runAgent } from './run-agent.ts';
@@ -41,12 +41,17 @@ async function statusWithToken(url: string, bearer: string): Promise<number> {
 
 /** Finds the audit records of a user's tool calls, by tool, in the order they were made. */
 function wouldDenyOf(records: readonly AuditRecord[], user: string, server: string, tool: string, position: number): readonly string[] {
-  const calls = records.filter((record) => record.user?.id === user && record.server === server && record.method === 'tools/call' && record.target === tool);
+  const calls = records.filter(
+    (record) => record.user?.id === user && record.server === server && record.method === 'tools/call' && record.target === tool,
+  );
   return calls[position]?.wouldDeny ?? [];
 }
 
 /** Runs the same agent for one user and says what happened. */
-async function runUser({ mesh, ports, state, sdk }: DemonstrationOptions, { user, groups }: Expectation): Promise<{ outcome: UserOutcome; traceparent: string }> {
+async function runUser(
+  { mesh, ports, state, sdk }: DemonstrationOptions,
+  { user, groups }: Expectation,
+): Promise<{ outcome: UserOutcome; traceparent: string }> {
   const bearer = token(mesh.agentTokens, user);
   const report = await runAgent({ sdk, servers: agentUrls(ports), token: bearer });
   const records = await readAudit(state, user, report.calls.length);
@@ -57,7 +62,10 @@ async function runUser({ mesh, ports, state, sdk }: DemonstrationOptions, { user
   const seen = whoAmI(report);
   const ownTokenAtTickets = await statusWithToken(ticketsUrl(ports), bearer);
   const upstreamCredential = seen === undefined ? null : { user: seen.user, audience: seen.audience, clientId: seen.clientId };
-  return { outcome: { user, groups, servers: report.servers, calls, upstreamCredential, auditedCalls: records.length, ownTokenAtTickets }, traceparent: seen?.traceparent ?? '' };
+  return {
+    outcome: { user, groups, servers: report.servers, calls, upstreamCredential, auditedCalls: records.length, ownTokenAtTickets },
+    traceparent: seen?.traceparent ?? '',
+  };
 }
 
 /** Collects the spans of the call that brought this `traceparent` to the ticket server (W3C Trace Context). */
@@ -86,7 +94,10 @@ export async function demonstrate(options: DemonstrationOptions, startedAtMs: nu
     { sdk, servers: { tickets: ticketsUrl(ports) }, token: token(mesh.ticketsTokens, user) },
   );
   const trace = await traceOf(options, traceparents[0] ?? '');
-  const checks = [...EXPECTATIONS.flatMap((expectation, index) => judgeUser(expectation, users[index] as UserOutcome, ticketsUrl(ports))), ...judgeTrace(trace)];
+  const checks = [
+    ...EXPECTATIONS.flatMap((expectation, index) => judgeUser(expectation, users[index] as UserOutcome, ticketsUrl(ports))),
+    ...judgeTrace(trace),
+  ];
   const seconds = (performance.now() - startedAtMs) / 1_000;
   return { ok: checks.every(({ ok }) => ok), sdk, users, latency, trace, checks, secondsToReady, seconds };
 }

@@ -32,13 +32,18 @@ export function judgeUser(expected: Expectation, actual: UserOutcome, ticketsUrl
   checks.push(check(`${user}: steps taken`, names(Object.keys(expected.calls)), names(actual.calls.map(({ step }) => step))));
   for (const call of actual.calls) {
     const wanted = expected.calls[call.step];
-    if (wanted !== undefined) checks.push(check(`${user}: ${call.step}`, expectedText(wanted, expected.wouldDeny[call.step]), callText(call)));
+    if (wanted !== undefined)
+      checks.push(check(`${user}: ${call.step}`, expectedText(wanted, expected.wouldDeny[call.step]), callText(call)));
     if (call.outcome === 'denied') {
       const identified = call.decisionId !== '' && call.revision !== '';
-      checks.push(check(`${user}: ${call.step}, decision named`, 'decision id and revision', identified ? 'decision id and revision' : 'incomplete'));
+      checks.push(
+        check(`${user}: ${call.step}, decision named`, 'decision id and revision', identified ? 'decision id and revision' : 'incomplete'),
+      );
     }
   }
-  checks.push(check(`${user}: audit records`, `one for each of ${actual.calls.length} calls`, `one for each of ${actual.auditedCalls} calls`));
+  checks.push(
+    check(`${user}: audit records`, `one for each of ${actual.calls.length} calls`, `one for each of ${actual.auditedCalls} calls`),
+  );
   const credential = actual.upstreamCredential;
   checks.push(
     check(

@@ -4,8 +4,8 @@ import { demonstrate } from './demonstrate.ts';
 import { type Mesh, startMesh } from './mesh.ts';
 import { nextSteps, policyServiceCommand } from './next-steps.ts';
 import { choosePorts } from './ports.ts';
-import { REPOSITORY, issuerUrl } from './processes.ts';
-import { type StateDirectory, claimStateDirectory } from './state-directory.ts';
+import { issuerUrl, REPOSITORY } from './processes.ts';
+import { claimStateDirectory, type StateDirectory } from './state-directory.ts';
 import { renderOutcome } from './table.ts';
 
 const USAGE = `The quick start: a whole mesh on this machine's loopback, and an agent run in it for two users.
@@ -53,7 +53,13 @@ function readOptions(args: readonly string[]): Options | 'help' {
   }
   if (values.help) return 'help';
   const { once, json } = values;
-  return { once, json, ports: oneOf('--ports', values.ports, ['usual', 'auto']), sdk: oneOf('--sdk', values.sdk, ['v1', 'v2']), stateDir: values['state-dir'] };
+  return {
+    once,
+    json,
+    ports: oneOf('--ports', values.ports, ['usual', 'auto']),
+    sdk: oneOf('--sdk', values.sdk, ['v1', 'v2']),
+    stateDir: values['state-dir'],
+  };
 }
 
 function progress(line: string): void {
@@ -71,8 +77,22 @@ function reportEnds(mesh: Mesh, state: StateDirectory, stopping: AbortSignal): v
   }
 }
 
+/** npm runs a script through a shell and passes no signal on: whoever ends `npm start` from outside would leave the mesh running. */
+function whenAbandoned(then: () => void): void {
+  const parent = process.ppid;
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  setInterval(() => {
+    if (process.ppid !== parent) then();
+  }, 500).unref();
+}
+
 /** @returns the exit code. */
-async function run(options: Options, onStop: (stop: () => Promise<void> | void) => void, interrupted: Promise<unknown>, stopping: AbortSignal): Promise<number> {
+async function run(
+  options: Options,
+  onStop: (stop: () => Promise<void> | void) => void,
+  interrupted: Promise<unknown>,
+  stopping: AbortSignal,
+): Promise<number> {
   const startedAtMs = performance.now();
   const ports = await choosePorts(options.ports);
   const state = claimStateDirectory(options.stateDir, issuerUrl(ports));
@@ -98,6 +118,7 @@ async function main(): Promise<number> {
   const stopping = new AbortController();
   const interrupted = new Promise<void>((resolve) => {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve());
+    whenAbandoned(resolve);
   });
   try {
     const interruptedEarly = interrupted.then(() => (options.once ? 130 : 0));
@@ -113,7 +134,7 @@ try {
   process.exit(await main());
 } catch (error) {
   const { name, message, stack } = error as Error;
-  const expected = ['StartupError', 'UsageError', 'SignInError'].includes(name);
+  const expected = ['StartupError', 'UsageError', 'SignInError', 'RunError'].includes(name);
   process.stderr.write(`quick start: ${expected ? message : stack}\n`);
   process.exit(name === 'UsageError' ? 2 : 1);
 }

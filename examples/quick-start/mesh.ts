@@ -6,9 +6,20 @@ import { AGENT_CLIENT_ID, CREDENTIAL_STORE_CLIENT_ID, SIDEGATE_RESOURCE } from '
 import { signIn } from '../issuer/sign-in.ts';
 import { type ChildOptions, type RunningChild, startChild } from './child-process.ts';
 import type { Ports } from './ports.ts';
-import { REPOSITORY, everything, issuer, issuerUrl, policyService, policyServiceEnv, sidecar, sidecarEnv, tickets, ticketsUrl } from './processes.ts';
-import { type StateDirectory, copyBundle, envFileText } from './state-directory.ts';
-import { type TraceReceiver, startTraceReceiver } from './trace-receiver.ts';
+import {
+  everything,
+  issuer,
+  issuerUrl,
+  policyService,
+  policyServiceEnv,
+  REPOSITORY,
+  sidecar,
+  sidecarEnv,
+  tickets,
+  ticketsUrl,
+} from './processes.ts';
+import { copyBundle, envFileText, type StateDirectory } from './state-directory.ts';
+import { startTraceReceiver, type TraceReceiver } from './trace-receiver.ts';
 import { createWorkloadIdentity } from './workload-identity.ts';
 
 /** Everything that runs, and what the launcher needs of it. */
@@ -48,7 +59,11 @@ async function writeKeys(state: StateDirectory): Promise<void> {
 }
 
 /** Signs every user in twice: once for the agent, once for the credential the policy service keeps. */
-async function signUsersIn(ports: Ports, state: StateDirectory, clientSecret: string): Promise<Pick<Mesh, 'agentTokens' | 'ticketsTokens'>> {
+async function signUsersIn(
+  ports: Ports,
+  state: StateDirectory,
+  clientSecret: string,
+): Promise<Pick<Mesh, 'agentTokens' | 'ticketsTokens'>> {
   const agentTokens = new Map<string, string>();
   const ticketsTokens = new Map<string, string>();
   for (const { id: user } of ACCOUNTS) {

@@ -1,6 +1,6 @@
 import { join, relative } from 'node:path';
-import { agentUrls } from './processes.ts';
 import type { Ports } from './ports.ts';
+import { agentUrls } from './processes.ts';
 import type { StateDirectory } from './state-directory.ts';
 
 export interface NextStepsOptions {
@@ -23,7 +23,8 @@ export function policyServiceCommand(state: StateDirectory): string {
 /** What to try while the mesh is up. Every command line is meant to be pasted. */
 export function nextSteps({ ports, state, policyServicePid }: NextStepsOptions): string {
   const { tickets, everything } = agentUrls(ports);
-  const tokenCommand = state.path === join(process.cwd(), '.sidegate') ? 'npm run -s token' : `SIDEGATE_QUICK_START_DIR=${shown(state.path)} npm run -s token`;
+  const tokenCommand =
+    state.path === join(process.cwd(), '.sidegate') ? 'npm run -s token' : `SIDEGATE_QUICK_START_DIR=${shown(state.path)} npm run -s token`;
   const ready = `curl -s http://127.0.0.1:${ports.sidecarAdmin}/readyz`;
   return `
 It stays up until Ctrl-C. To try:
@@ -35,7 +36,7 @@ It stays up until Ctrl-C. To try:
     ${tokenCommand} alice        (or bob; good for 8 hours)
 
   MCP Inspector
-    npx @modelcontextprotocol/inspector --cli ${everything} --transport http \\
+    npx @modelcontextprotocol/inspector@latest --cli ${everything} --transport http \\
       --header "Authorization: Bearer $(${tokenCommand} alice)" --method tools/list
 
   curl

@@ -20,7 +20,7 @@ export interface CallOutcome {
 }
 
 /** The credential that the ticket server saw, in its own words. */
-export interface UpstreamCredential {
+interface UpstreamCredential {
   readonly user: string;
   readonly audience: string;
   readonly clientId: string;
@@ -81,7 +81,14 @@ const DENIED = 4030;
 export function callOutcome({ outcome, latencyMs, ...planned }: SeenCall, wouldDeny: readonly string[]): CallOutcome {
   const call = { ...planned, latencyMs, wouldDeny };
   if (outcome.kind === 'result') {
-    return { ...call, outcome: outcome.isError ? 'failed' : 'allowed', code: null, reason: outcome.isError ? outcome.text : '', decisionId: '', revision: '' };
+    return {
+      ...call,
+      outcome: outcome.isError ? 'failed' : 'allowed',
+      code: null,
+      reason: outcome.isError ? outcome.text : '',
+      decisionId: '',
+      revision: '',
+    };
   }
   const { sidegate } = (outcome.data ?? {}) as { sidegate?: { decisionId?: string; revision?: string } };
   return {

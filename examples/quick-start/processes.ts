@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ChildOptions, answers } from './child-process.ts';
+import { answers, type ChildOptions } from './child-process.ts';
 import type { Ports } from './ports.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { WORKLOAD_ISSUER } from './workload-identity.ts';
@@ -28,7 +28,9 @@ export function agentUrls(ports: Ports): Readonly<Record<'tickets' | 'everything
 
 /** What every process gets, and nothing else of the launcher's environment. */
 function baseEnv(): Record<string, string> {
-  return Object.fromEntries(['PATH', 'HOME', 'TMPDIR', 'LANG'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    ['PATH', 'HOME', 'TMPDIR', 'LANG'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 function logFile(state: StateDirectory, name: string): string {

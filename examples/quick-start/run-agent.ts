@@ -7,6 +7,11 @@ import { telltaleLine } from './child-process.ts';
 const AGENT = fileURLToPath(new URL('../agent/agent.ts', import.meta.url));
 const AGENT_TIMEOUT_MS = 60_000;
 
+/** A program that the launcher ran to its end failed. The message holds the program's own last words. */
+export class RunError extends Error {
+  override readonly name = 'RunError';
+}
+
 export interface AgentRun {
   readonly sdk: 'v1' | 'v2';
   /** URL by server name. */
@@ -23,6 +28,6 @@ export async function runAgent({ sdk, servers, token, repeat = 0 }: AgentRun): P
     const { stdout } = await promisify(execFile)(process.execPath, [AGENT, '--sdk', sdk, '--repeat', String(repeat)], options);
     return JSON.parse(stdout) as AgentReport;
   } catch (error) {
-    throw new Error(`the agent failed: ${telltaleLine((error as { stderr?: string }).stderr ?? String(error))}`, { cause: error });
+    throw new RunError(`the agent failed: ${telltaleLine((error as { stderr?: string }).stderr ?? String(error))}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StartupError } from '../../runtime/lifecycle.ts';
 
@@ -46,7 +46,9 @@ export function claimStateDirectory(path: string, issuer: string): StateDirector
   const other = runningQuickStart(path);
   if (other !== undefined) throw new StartupError(`a quick start is running already (pid ${other.pid}, in ${path}): end it first`);
   if (existsSync(path) && readdirSync(path).length > 0 && !existsSync(join(path, MARKER))) {
-    throw new StartupError(`${path} holds files that are not the quick start's: move them away, or name another directory with --state-dir`);
+    throw new StartupError(
+      `${path} holds files that are not the quick start's: move them away, or name another directory with --state-dir`,
+    );
   }
   rmSync(path, { recursive: true, force: true });
   mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -64,13 +66,18 @@ export function claimStateDirectory(path: string, issuer: string): StateDirector
 /**
  * Copies the sample bundle, with the URLs of servers whose ports are not the usual ones changed.
  * A copy, so that playing with policies leaves the repository as it was.
+ * @throws {StartupError} when there is no such bundle.
  */
 export function copyBundle(source: string, target: string, ports: ReadonlyMap<number, number>): void {
+  if (!existsSync(source)) throw new StartupError(`${source} is missing: this is no complete clone`);
   cpSync(source, target, { recursive: true });
   const servers = join(target, 'servers');
   for (const file of readdirSync(servers).filter((name) => name.endsWith('.yaml'))) {
     const text = readFileSync(join(servers, file), 'utf8');
-    const moved = text.replace(/^(url: http:\/\/127\.0\.0\.1:)(\d+)/m, (_line, start: string, port: string) => `${start}${ports.get(Number(port)) ?? port}`);
+    const moved = text.replace(
+      /^(url: http:\/\/127\.0\.0\.1:)(\d+)/m,
+      (_line, start: string, port: string) => `${start}${ports.get(Number(port)) ?? port}`,
+    );
     writeFileSync(join(servers, file), moved);
   }
 }

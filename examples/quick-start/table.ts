@@ -4,8 +4,17 @@ import type { CallOutcome, QuickStartOutcome, UserOutcome } from './outcome.ts';
 /** Lays out rows in columns as wide as their widest cell. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
-  return rows.map((row) => row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd()).join('\n');
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  }
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** Numbers the distinct reasons, in the order they are met, for footnotes below the table. */
@@ -42,7 +51,15 @@ function callTable(users: readonly UserOutcome[], notes: Footnotes): string {
   const rows: string[][] = [['tool', 'what the agent tried', ...users.map(({ user, groups }) => `${user} (${groups.join(', ')})`)]];
   for (const server of new Set(PLAN.map((call) => call.server))) {
     for (const { tool, step } of PLAN.filter((call) => call.server === server)) {
-      const cells = users.map((user) => cell(user, server, tool, user.calls.find((call) => call.step === step), notes));
+      const cells = users.map((user) =>
+        cell(
+          user,
+          server,
+          tool,
+          user.calls.find((call) => call.step === step),
+          notes,
+        ),
+      );
       rows.push([`${server}/${tool}`, step, ...cells]);
     }
     rows.push([`${server}: others`, '', ...users.map((user) => otherTools(user, server))]);

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -40,7 +40,12 @@ interface ExportRequest {
   }[];
 }
 
-const protos = loadSync(fileURLToPath(new URL('./otlp-trace.proto', import.meta.url)), { longs: String, enums: String, defaults: true, oneofs: true });
+const protos = loadSync(fileURLToPath(new URL('./otlp-trace.proto', import.meta.url)), {
+  longs: String,
+  enums: String,
+  defaults: true,
+  oneofs: true,
+});
 const traceService = protos['opentelemetry.proto.collector.trace.v1.TraceService'] as unknown as {
   readonly Export: { readonly requestDeserialize: (bytes: Buffer) => ExportRequest };
 };
@@ -56,7 +61,7 @@ function attributesOf(pairs: readonly KeyValue[]): Record<string, string | numbe
 }
 
 /** Reads an OTLP export request in its protobuf encoding. */
-export function readSpans(bytes: Buffer): readonly ReceivedSpan[] {
+function readSpans(bytes: Buffer): readonly ReceivedSpan[] {
   return traceService.Export.requestDeserialize(bytes).resourceSpans.flatMap(({ resource, scopeSpans }) => {
     const service = String(attributesOf(resource?.attributes ?? [])['service.name'] ?? '');
     return scopeSpans.flatMap(({ spans }) =>

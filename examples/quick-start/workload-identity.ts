@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
 export const WORKLOAD_ISSUER = 'https://kubernetes.default.svc.cluster.local';
-export const WORKLOAD_AUDIENCE = 'sidegate-policy';
+const WORKLOAD_AUDIENCE = 'sidegate-policy';
 
 export interface WorkloadIdentity {
   /** A projected service-account token, as the kubelet would mount it. */

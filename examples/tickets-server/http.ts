@@ -1,6 +1,17 @@
-import { type Server, createServer } from 'node:http';
-import { type NodeIncomingMessageLike, localhostHostValidation, localhostOriginValidation, toNodeHandler } from '@modelcontextprotocol/node';
-import { McpServer, type McpRequestContext, type OAuthTokenVerifier, createMcpHandler, requireBearerAuth } from '@modelcontextprotocol/server';
+import { createServer, type Server } from 'node:http';
+import {
+  localhostHostValidation,
+  localhostOriginValidation,
+  type NodeIncomingMessageLike,
+  toNodeHandler,
+} from '@modelcontextprotocol/node';
+import {
+  createMcpHandler,
+  type McpRequestContext,
+  McpServer,
+  type OAuthTokenVerifier,
+  requireBearerAuth,
+} from '@modelcontextprotocol/server';
 import { registerPromptsAndResources } from './prompts-and-resources.ts';
 import { TicketStore } from './store.ts';
 import { registerTools } from './tools.ts';
@@ -15,7 +26,10 @@ export function createTicketsServer(verifier: OAuthTokenVerifier, resource: URL)
   const store = new TicketStore();
   const authenticate = requireBearerAuth({ verifier, expectedResource: resource });
   const mcp = createMcpHandler(({ requestInfo }: McpRequestContext) => {
-    const server = new McpServer({ name: 'example-tickets', version: '1.0.0' }, { instructions: 'Support tickets. Every change is made as the signed-in user.' });
+    const server = new McpServer(
+      { name: 'example-tickets', version: '1.0.0' },
+      { instructions: 'Support tickets. Every change is made as the signed-in user.' },
+    );
     registerTools(server, store, requestInfo?.headers.get('traceparent') ?? undefined);
     registerPromptsAndResources(server, store);
     return server;

@@ -6,10 +6,14 @@ export function registerPromptsAndResources(server: McpServer, store: TicketStor
   server.registerPrompt(
     'summarize_ticket',
     { description: 'Asks for a summary of one ticket.', argsSchema: z.object({ id: z.string() }) },
-    ({ id }) => ({ messages: [{ role: 'user', content: { type: 'text', text: `Summarize this ticket:\n${JSON.stringify(store.get(id) ?? null)}` } }] }),
+    ({ id }) => ({
+      messages: [{ role: 'user', content: { type: 'text', text: `Summarize this ticket:\n${JSON.stringify(store.get(id) ?? null)}` } }],
+    }),
   );
   server.registerPrompt('postmortem', { description: 'Drafts an incident report from all closed tickets.' }, () => ({
-    messages: [{ role: 'user', content: { type: 'text', text: `Draft an incident report from:\n${JSON.stringify(store.list('closed'))}` } }],
+    messages: [
+      { role: 'user', content: { type: 'text', text: `Draft an incident report from:\n${JSON.stringify(store.list('closed'))}` } },
+    ],
   }));
   server.registerResource(
     'ticket',

@@ -42,10 +42,19 @@ export class TicketStore {
   }
 
   /** @returns the changed ticket, or undefined when there is none with that id. */
-  update(user: string, id: string, changes: { readonly status?: Status | undefined; readonly priority?: Priority | undefined }): Ticket | undefined {
+  update(
+    user: string,
+    id: string,
+    changes: { readonly status?: Status | undefined; readonly priority?: Priority | undefined },
+  ): Ticket | undefined {
     const ticket = this.#tickets.get(id);
     if (ticket === undefined) return undefined;
-    const changed: Ticket = { ...ticket, status: changes.status ?? ticket.status, priority: changes.priority ?? ticket.priority, changedBy: user };
+    const changed: Ticket = {
+      ...ticket,
+      status: changes.status ?? ticket.status,
+      priority: changes.priority ?? ticket.priority,
+      changedBy: user,
+    };
     this.#tickets.set(id, changed);
     return changed;
   }

@@ -14,7 +14,12 @@ export function createTokenVerifier({ issuer, jwksUri, audience }: TokenVerifier
   return {
     async verifyAccessToken(token): Promise<AuthInfo> {
       try {
-        const { payload } = await jwtVerify(token, keys, { issuer, audience, algorithms: ['ES256'], requiredClaims: ['sub', 'exp', 'client_id'] });
+        const { payload } = await jwtVerify(token, keys, {
+          issuer,
+          audience,
+          algorithms: ['ES256'],
+          requiredClaims: ['sub', 'exp', 'client_id'],
+        });
         return {
           token,
           clientId: String(payload['client_id']),

@@ -61,7 +61,11 @@ export function registerTools(server: McpServer, store: TicketStore, traceparent
   );
   server.registerTool(
     'delete_ticket',
-    { description: 'Deletes a ticket for good.', inputSchema: z.object({ id: ticketId }), annotations: { destructiveHint: true, idempotentHint: true } },
+    {
+      description: 'Deletes a ticket for good.',
+      inputSchema: z.object({ id: ticketId }),
+      annotations: { destructiveHint: true, idempotentHint: true },
+    },
     ({ id }) => (store.delete(id) ? answer({ deleted: id }) : noSuchTicket(id)),
   );
   server.registerTool(

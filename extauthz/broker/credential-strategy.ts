@@ -1,6 +1,6 @@
+import type { Secret } from '../../runtime/logger.ts';
 import type { User } from '../api/principal.ts';
 import type { Result } from '../api/result.ts';
-import type { Secret } from '../../runtime/logger.ts';
 
 /** How a server's calls get the user's credential. One member a strategy; the bundle's `servers/*.yaml` chooses. */
 export type CredentialConfig =

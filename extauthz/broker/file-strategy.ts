@@ -1,5 +1,5 @@
-import { fail, ok } from '../api/result.ts';
 import { Secret } from '../../runtime/logger.ts';
+import { fail, ok } from '../api/result.ts';
 import type { CredentialConfig, CredentialStrategy } from './credential-strategy.ts';
 import { readSecretFile } from './secret-file.ts';
 import { userPathSegment } from './user-path-segment.ts';
@@ -10,7 +10,10 @@ type FileConfig = Extract<CredentialConfig, { strategy: 'file' }>;
 export function fileStrategy(secretsDir: string | undefined): CredentialStrategy<FileConfig> {
   return async ({ path, header, format }, user) => {
     if (secretsDir === undefined) return fail({ kind: 'unusable', detail: 'SIDEGATE_SECRETS_DIR is not set' });
-    const secret = readSecretFile(secretsDir, path.replaceAll('{user}', () => userPathSegment(user.id)));
+    const secret = readSecretFile(
+      secretsDir,
+      path.replaceAll('{user}', () => userPathSegment(user.id)),
+    );
     if (!secret.ok) return secret;
     // By function, because `$` in a replacement text has a meaning of its own.
     const value = new Secret(format.replaceAll('{secret}', () => secret.value.reveal()));

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readSync, realpathSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { fail, ok, type Result } from '../api/result.ts';
 import { Secret } from '../../runtime/logger.ts';
+import { fail, ok, type Result } from '../api/result.ts';
 import type { CredentialFailure } from './credential-strategy.ts';
 
 /** A header field that is longer is refused by common servers. */

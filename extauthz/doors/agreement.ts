@@ -27,7 +27,11 @@ const BASE64_FORM = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/;
 const MCP_NAMESPACE = /mcp/i;
 
 /** Compares the body with what headers and the proxy's own MCP filter say. Policy judges the body; a server, or the next proxy, may go by the others. */
-export function agreement(message: JsonRpcMessage, headers: HeaderFields, filterMetadata: Readonly<Record<string, Struct>>): Result<void, CheckRefusal> {
+export function agreement(
+  message: JsonRpcMessage,
+  headers: HeaderFields,
+  filterMetadata: Readonly<Record<string, Struct>>,
+): Result<void, CheckRefusal> {
   const facts = factsOf(message);
   for (const [header, fact] of REPEATED_IN_HEADERS) {
     const values = headers.all(header);

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import type { AuditRecord } from '../api/audit-record.ts';
 import type { Operation } from '../api/operation.ts';
 import type { Agent, Principal } from '../api/principal.ts';
-import type { CheckedMessage } from './checked-message.ts';
 import type { CheckRefusal } from './check-refusal.ts';
 import type { Verdicted } from './check-response.ts';
+import type { CheckedMessage } from './checked-message.ts';
 
 /** Everything that a finished Check leaves for the audit. */
 export interface FinishedCheck {

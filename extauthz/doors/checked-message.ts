@@ -26,12 +26,16 @@ const NOTHING = new Uint8Array(0);
 const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'];
 
 /** Reads a checked HTTP request as one MCP message. What cannot be read for certain is refused; `read` tells how far reading came. */
-export function checkedMessage(attributes: AttributeContext, http: HttpRequest): { readonly read: CheckedMessage; readonly fit: Result<void, CheckRefusal> } {
+export function checkedMessage(
+  attributes: AttributeContext,
+  http: HttpRequest,
+): { readonly read: CheckedMessage; readonly fit: Result<void, CheckRefusal> } {
   const headers = headerFields(http);
   const unread: CheckedMessage = { headers, body: NOTHING, method: '', params: NOTHING, message: undefined, idText: undefined };
   const refuse = (read: CheckedMessage, { failure }: { readonly failure: CheckRefusal }) => ({ read, fit: fail(failure) });
 
-  if (METHOD_OVERRIDES.some((name) => headers.all(name).length > 0)) return refuse(unread, malformed('the HTTP method must not be overridden'));
+  if (METHOD_OVERRIDES.some((name) => headers.all(name).length > 0))
+    return refuse(unread, malformed('the HTTP method must not be overridden'));
   if (headers.all('upgrade').length > 0) return refuse(unread, malformed('MCP has no protocol upgrade'));
   switch (http.method) {
     case 'POST':
@@ -39,7 +43,9 @@ export function checkedMessage(attributes: AttributeContext, http: HttpRequest):
     case 'GET':
     case 'DELETE': {
       const read = { ...unread, method: http.method === 'GET' ? HTTP_METHODS.stream : HTTP_METHODS.endSession };
-      return http.body === '' && http.rawBody.length === 0 ? { read, fit: ok(undefined) } : refuse(read, malformed(`${http.method} has no body in MCP`));
+      return http.body === '' && http.rawBody.length === 0
+        ? { read, fit: ok(undefined) }
+        : refuse(read, malformed(`${http.method} has no body in MCP`));
     }
     default:
       return refuse(unread, malformed('MCP uses only POST, GET and DELETE'));
@@ -57,7 +63,8 @@ export function checkedMessage(attributes: AttributeContext, http: HttpRequest):
 }
 
 function messageRead(headers: HeaderFields, body: Uint8Array, message: JsonRpcMessage): CheckedMessage {
-  if (message.kind === 'response') return { headers, body, method: HTTP_METHODS.clientResponse, params: NOTHING, message, idText: undefined };
+  if (message.kind === 'response')
+    return { headers, body, method: HTTP_METHODS.clientResponse, params: NOTHING, message, idText: undefined };
   const { method, paramsSpan } = message;
   const params = paramsSpan === undefined ? NOTHING : body.subarray(paramsSpan.start, paramsSpan.end);
   return { headers, body, method, params, message, idText: message.kind === 'request' ? jsonText(body, message.idSpan) : undefined };

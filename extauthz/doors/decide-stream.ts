@@ -17,14 +17,16 @@ const MAX_OPEN_QUESTIONS = 1_024;
 
 /** `sidegate.v1.PolicyService/Decide`: every question gets an answer on the same stream, if need be a denial. */
 export function decideDoor(options: DecideOptions): (call: ServerDuplexStream<DecisionRequest, DecisionResponse>) => void {
-  return (call) => void serveVerified(call, options, ({ agent }) => answerStream(call, MAX_OPEN_QUESTIONS, (request) => answer(request, agent, options)));
+  return (call) =>
+    void serveVerified(call, options, ({ agent }) => answerStream(call, MAX_OPEN_QUESTIONS, (request) => answer(request, agent, options)));
 }
 
 async function answer(request: DecisionRequest, agent: Agent, { decisions, metrics }: DecideOptions): Promise<DecisionResponse> {
   const startedAt = performance.now();
   const { id, server, method, params, userToken, minRevision, items } = request;
   const question: Question = { agent, server, method, params, userToken, minRevision };
-  const { visible, ...ruling } = items === null ? { ...(await decisions.decide(question)), visible: [] } : await decisions.filter(question, items.names);
+  const { visible, ...ruling } =
+    items === null ? { ...(await decisions.decide(question)), visible: [] } : await decisions.filter(question, items.names);
   metrics.decided('decide', ruling, (performance.now() - startedAt) / 1_000);
   return decisionResponse(id, ruling, visible);
 }

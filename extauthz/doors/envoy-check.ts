@@ -1,4 +1,5 @@
-import type { Metadata, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import type { Metadata, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
+import type { Logger } from '../../runtime/logger.ts';
 import type { CheckRequest, CheckResponse } from '../api/envoy-protos.ts';
 import type { Agent } from '../api/principal.ts';
 import { ok, type Result } from '../api/result.ts';
@@ -9,12 +10,11 @@ import { publicReason } from '../identity/token-failure.ts';
 import type { WorkloadVerifier } from '../identity/workload.ts';
 import type { ServiceMetrics } from '../metrics.ts';
 import type { AuditBacklog } from '../store/audit-backlog.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import { checkedMessage, type CheckedMessage } from './checked-message.ts';
-import { checkedServer } from './checked-server.ts';
-import { type CheckRefusal, DENIED_CODE, NO_DECISION_CODE, unjudgeable } from './check-refusal.ts';
 import { checkRecord } from './check-record.ts';
+import { type CheckRefusal, DENIED_CODE, NO_DECISION_CODE, unjudgeable } from './check-refusal.ts';
 import { allowResponse, denialBody, denyResponse, type Verdicted } from './check-response.ts';
+import { type CheckedMessage, checkedMessage } from './checked-message.ts';
+import { checkedServer } from './checked-server.ts';
 import { verifyCaller } from './verified-stream.ts';
 
 export interface EnvoyCheckOptions {
@@ -46,7 +46,9 @@ interface Progress {
  * `envoy.service.auth.v3.Authorization/Check`: decides one HTTP request to an MCP server for a proxy that speaks Envoy's protocol.
  * It answers with an OK reply in every case, faults included, because a gRPC error is what `failure_mode_allow` lets pass.
  */
-export function envoyCheckDoor(options: EnvoyCheckOptions): (call: ServerUnaryCall<CheckRequest, CheckResponse>, reply: sendUnaryData<CheckResponse>) => void {
+export function envoyCheckDoor(
+  options: EnvoyCheckOptions,
+): (call: ServerUnaryCall<CheckRequest, CheckResponse>, reply: sendUnaryData<CheckResponse>) => void {
   return ({ request, metadata }, reply) =>
     void check(request, metadata, options)
       .catch((error: unknown) => {
@@ -96,7 +98,12 @@ async function check(request: CheckRequest, metadata: Metadata, options: EnvoyCh
   return decided.ok ? allowResponse(decided.value) : denyResponse(refusal ?? decided.failure, body, verdicted);
 }
 
-async function decide(request: CheckRequest, metadata: Metadata, options: EnvoyCheckOptions, progress: Progress): Promise<Result<Ruling, CheckRefusal>> {
+async function decide(
+  request: CheckRequest,
+  metadata: Metadata,
+  options: EnvoyCheckOptions,
+  progress: Progress,
+): Promise<Result<Ruling, CheckRefusal>> {
   const { attributes } = request;
   const http = attributes?.request?.http;
   if (attributes === null || http === undefined || http === null) return unjudgeable('the proxy sent no HTTP request to check');
@@ -120,7 +127,10 @@ async function decide(request: CheckRequest, metadata: Metadata, options: EnvoyC
 }
 
 /** The proxy proves itself with a workload token. What it says about its peer (`attributes.source`) is never taken for an identity. */
-async function callerOf(metadata: Metadata, { callerAuth, workloads, now, logger }: EnvoyCheckOptions): Promise<Result<Agent, CheckRefusal>> {
+async function callerOf(
+  metadata: Metadata,
+  { callerAuth, workloads, now, logger }: EnvoyCheckOptions,
+): Promise<Result<Agent, CheckRefusal>> {
   if (callerAuth === 'none') return ok(UNKNOWN_AGENT);
   const caller = await verifyCaller(metadata, workloads, now());
   if (caller.ok) return ok(caller.value.agent);

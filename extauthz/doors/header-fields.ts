@@ -17,7 +17,8 @@ export function headerFields({ headers, headerMap }: HttpRequest): HeaderFields 
     else values.push(value);
   };
   const raw = headerMap?.headers ?? [];
-  if (raw.length > 0) for (const { key, value, rawValue } of raw) add(key, rawValue.length > 0 ? Buffer.from(rawValue).toString('latin1') : value);
+  if (raw.length > 0)
+    for (const { key, value, rawValue } of raw) add(key, rawValue.length > 0 ? Buffer.from(rawValue).toString('latin1') : value);
   else for (const [name, value] of Object.entries(headers)) add(name, value);
   return {
     all: (name) => fields.get(name) ?? [],

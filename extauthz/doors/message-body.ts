@@ -11,7 +11,9 @@ const JSON_CONTENT_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i
 export function messageBody(http: HttpRequest, headers: HeaderFields): Result<Uint8Array, CheckRefusal> {
   const partial = headers.get('x-envoy-auth-partial-body');
   if (partial !== undefined && partial !== 'false') {
-    return unjudgeable('the message is longer than the proxy shows the policy service; raise max_request_bytes and set allow_partial_message: false');
+    return unjudgeable(
+      'the message is longer than the proxy shows the policy service; raise max_request_bytes and set allow_partial_message: false',
+    );
   }
   const { body: text, rawBody } = http;
   if (text !== '' && rawBody.length > 0 && !Buffer.from(text).equals(rawBody)) return unjudgeable('the proxy sent two different bodies');

@@ -17,7 +17,8 @@ const MAX_OPEN_BATCHES = 16;
 
 /** `sidegate.v1.PolicyService/Report`: a batch is acknowledged once it is committed. When it cannot be, the stream ends and the sidecar keeps it. */
 export function reportDoor(options: ReportOptions): (call: ServerDuplexStream<AuditBatch, AuditAck>) => void {
-  return (call) => void serveVerified(call, options, ({ agent }) => answerStream(call, MAX_OPEN_BATCHES, (batch) => store(batch, agent, options)));
+  return (call) =>
+    void serveVerified(call, options, ({ agent }) => answerStream(call, MAX_OPEN_BATCHES, (batch) => store(batch, agent, options)));
 }
 
 async function store({ id, records }: AuditBatch, agent: Agent, { writer, metrics, logger }: ReportOptions): Promise<AuditAck> {

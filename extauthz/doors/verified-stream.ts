@@ -1,10 +1,10 @@
 import { type Metadata, status } from '@grpc/grpc-js';
+import type { Logger } from '../../runtime/logger.ts';
 import { fail, type Result } from '../api/result.ts';
 import { bearerToken } from '../identity/bearer.ts';
 import { publicReason, type TokenFailure } from '../identity/token-failure.ts';
 import { CLOCK_TOLERANCE_S } from '../identity/verify-token.ts';
 import type { VerifiedWorkload, WorkloadVerifier } from '../identity/workload.ts';
-import type { Logger } from '../../runtime/logger.ts';
 import { endStream, type OpenStreams, type StreamCall, type StreamEnd } from './stream-end.ts';
 
 export interface VerifiedStreamOptions {
@@ -18,7 +18,11 @@ export interface VerifiedStreamOptions {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Verifies the workload token that a gRPC call carries in its `authorization` metadata. */
-export async function verifyCaller(metadata: Metadata, workloads: WorkloadVerifier, nowMs: number): Promise<Result<VerifiedWorkload, TokenFailure>> {
+export async function verifyCaller(
+  metadata: Metadata,
+  workloads: WorkloadVerifier,
+  nowMs: number,
+): Promise<Result<VerifiedWorkload, TokenFailure>> {
   const values = metadata.get('authorization');
   if (values.length > 1) return fail({ kind: 'malformed', detail: 'several authorization values' });
   const token = bearerToken(values[0]?.toString());

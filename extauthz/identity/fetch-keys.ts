@@ -29,7 +29,8 @@ export function fetchKeysWith({ caFile, tokenFile, tokenFor, namedBy, now }: Fet
     const secure = url.startsWith('https:');
     const fields = Object.fromEntries(headers);
     // A credential must not travel in the clear, nor to a host that a discovery document names.
-    if (token !== undefined && secure && tokenFor !== undefined && new URL(url).origin === new URL(tokenFor).origin) fields['authorization'] = `Bearer ${token()}`;
+    if (token !== undefined && secure && tokenFor !== undefined && new URL(url).origin === new URL(tokenFor).origin)
+      fields['authorization'] = `Bearer ${token()}`;
     const options = { headers: fields, signal, ...(ca !== undefined && secure ? { ca: ca() } : {}) };
     const request = (secure ? getHttps : getHttp)(url, options, (response) => {
       const chunks: Buffer[] = [];

@@ -4,7 +4,10 @@ import type { KeySource } from './keys.ts';
 import { KeysUnavailable } from './keys.ts';
 
 /** What jose asks of a fetch function. */
-export type FetchKeys = (url: string, init: { headers: Headers; method: 'GET'; redirect: 'manual'; signal: AbortSignal }) => Promise<Response>;
+export type FetchKeys = (
+  url: string,
+  init: { headers: Headers; method: 'GET'; redirect: 'manual'; signal: AbortSignal },
+) => Promise<Response>;
 
 /** Least time between two reloads because of a key id that is not known. */
 const COOLDOWN_MS = 30_000;
@@ -101,7 +104,11 @@ async function fetchJson(url: string, init: Parameters<FetchKeys>[1], fetch: Fet
 }
 
 function isAboutTheToken(error: unknown): boolean {
-  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys || error instanceof errors.JOSENotSupported;
+  return (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JOSENotSupported
+  );
 }
 
 /** True when the promise is fulfilled in time; false when it is late or rejected. */

@@ -28,7 +28,12 @@ const MAX_SUBJECT_LENGTH = 512;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 /** Verifies a JWT (RFC 7519, RFC 8725): signature, then issuer, audience, lifetime, type and subject. */
-export async function verifyToken(token: string, rules: TokenRules, keys: KeySource, nowMs: number): Promise<Result<VerifiedClaims, TokenFailure>> {
+export async function verifyToken(
+  token: string,
+  rules: TokenRules,
+  keys: KeySource,
+  nowMs: number,
+): Promise<Result<VerifiedClaims, TokenFailure>> {
   if (token === '') return fail({ kind: 'missing', detail: 'no token' });
   if (token.length > MAX_TOKEN_LENGTH) return fail({ kind: 'malformed', detail: 'token too long' });
   try {
@@ -45,7 +50,8 @@ export async function verifyToken(token: string, rules: TokenRules, keys: KeySou
       return fail({ kind: 'unsupported_type', detail: 'typ is not that of an access token' });
     }
     const { sub, exp } = payload;
-    if (typeof sub !== 'string' || sub === '' || sub.length > MAX_SUBJECT_LENGTH || CONTROL.test(sub)) return fail({ kind: 'bad_claim', detail: 'sub' });
+    if (typeof sub !== 'string' || sub === '' || sub.length > MAX_SUBJECT_LENGTH || CONTROL.test(sub))
+      return fail({ kind: 'bad_claim', detail: 'sub' });
     if (typeof exp !== 'number') return fail({ kind: 'bad_claim', detail: 'exp' });
     return ok({ ...payload, sub, exp });
   } catch (error) {
@@ -59,8 +65,10 @@ function failureOf(error: unknown): TokenFailure {
   if (error instanceof errors.JWTExpired) return { kind: 'expired', detail: 'exp' };
   if (error instanceof errors.JWTClaimValidationFailed) return claimFailure(error);
   if (error instanceof errors.JWSSignatureVerificationFailed) return { kind: 'bad_signature', detail: 'signature does not match' };
-  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported) return { kind: 'unsupported_algorithm', detail: error.code };
-  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) return { kind: 'unknown_key', detail: error.code };
+  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported)
+    return { kind: 'unsupported_algorithm', detail: error.code };
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
+    return { kind: 'unknown_key', detail: error.code };
   if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) return { kind: 'malformed', detail: error.code };
   throw error;
 }

@@ -42,10 +42,12 @@ export function createWorkloadVerifier(rules: Omit<TokenRules, 'types'>, keys: K
 /** Reads the identity twice, from `sub` and from the `kubernetes.io` claim, and wants both to say the same. */
 function agentOf(claims: VerifiedClaims): Result<Agent, TokenFailure> {
   const [, namespace, serviceAccount] = SUBJECT.exec(claims.sub) ?? [];
-  if (namespace === undefined || serviceAccount === undefined) return fail({ kind: 'bad_claim', detail: 'sub is not that of a service account' });
+  if (namespace === undefined || serviceAccount === undefined)
+    return fail({ kind: 'bad_claim', detail: 'sub is not that of a service account' });
   const bound = record(claims['kubernetes.io']);
   if (bound?.['namespace'] !== namespace) return fail({ kind: 'bad_claim', detail: 'kubernetes.io namespace' });
-  if (record(bound['serviceaccount'])?.['name'] !== serviceAccount) return fail({ kind: 'bad_claim', detail: 'kubernetes.io serviceaccount' });
+  if (record(bound['serviceaccount'])?.['name'] !== serviceAccount)
+    return fail({ kind: 'bad_claim', detail: 'kubernetes.io serviceaccount' });
   const pod = record(bound['pod'])?.['name'];
   if (bound['pod'] !== undefined && typeof pod !== 'string') return fail({ kind: 'bad_claim', detail: 'kubernetes.io pod' });
   return ok({ namespace, serviceAccount, pod: typeof pod === 'string' ? pod : undefined });

@@ -11,7 +11,7 @@ import { prepare } from './preparsed.ts';
 import { type BundleProblem, inReadingOrder, problem } from './problem.ts';
 import { readRegistry, type ServerEntry } from './registry.ts';
 import { revisionOf } from './revision.ts';
-import { type Rules, rulesOf } from './rules.ts';
+import { type OnFault, type Rules, rulesOf } from './rules.ts';
 import { compileViews, readViews } from './view.ts';
 import { type ListQuestion, visible } from './visible.ts';
 
@@ -45,11 +45,12 @@ export interface Bundle {
   visible(question: ListQuestion): boolean[];
 }
 
-export function createPolicyEngine(): PolicyEngine {
+/** `onFault` hears of exceptions during evaluation, which the verdict shows only as `policy_error`; it must not throw. */
+export function createPolicyEngine(onFault: OnFault = () => {}): PolicyEngine {
   return {
     load(files) {
       try {
-        return loadBundle(files);
+        return loadBundle(files, onFault);
       } catch (cause) {
         return fail([problem('', undefined, `the bundle cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`)]);
       }
@@ -57,8 +58,8 @@ export function createPolicyEngine(): PolicyEngine {
   };
 }
 
-function loadBundle(files: ReadonlyMap<string, Uint8Array>): Result<Bundle, readonly BundleProblem[]> {
-  const parts = readParts(files);
+function loadBundle(files: ReadonlyMap<string, Uint8Array>, onFault: OnFault): Result<Bundle, readonly BundleProblem[]> {
+  const parts = readParts(files, onFault);
   if (!parts.ok) return parts;
   const { rules, groups, warnings } = parts.value;
   prepare(rules.sets);
@@ -78,7 +79,7 @@ interface Parts {
   readonly warnings: readonly BundleProblem[];
 }
 
-function readParts(files: ReadonlyMap<string, Uint8Array>): Result<Parts, readonly BundleProblem[]> {
+function readParts(files: ReadonlyMap<string, Uint8Array>, onFault: OnFault): Result<Parts, readonly BundleProblem[]> {
   const sorted = sortFiles(files);
   const problems: BundleProblem[] = [...sorted.problems];
   const registry = collect(problems, readRegistry(sorted.files));
@@ -95,7 +96,7 @@ function readParts(files: ReadonlyMap<string, Uint8Array>): Result<Parts, readon
     problems.push(...compiledViews.problems);
     const compiled = collect(problems, compilePolicies([...policies, ...compiledViews.policies], cedarSchemaOf(registry)));
     if (problems.length === 0 && groups !== undefined && compiled !== undefined) {
-      return ok({ rules: rulesOf(registry, groups, compiled), groups, warnings: compiled.warnings });
+      return ok({ rules: rulesOf(registry, groups, compiled, onFault), groups, warnings: compiled.warnings });
     }
   }
   return fail(inReadingOrder(problems));

@@ -29,7 +29,8 @@ const EVERYTHING: Vary = { arguments: true, time: true };
 export function evaluate(rules: Rules, question: Question): Verdict {
   try {
     return decide(rules, question);
-  } catch {
+  } catch (cause) {
+    rules.onFault(cause);
     return deny('policy_error', POLICY_ERROR, [], EVERYTHING);
   }
 }

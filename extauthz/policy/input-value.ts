@@ -17,6 +17,12 @@ const DECIMAL_DIGITS = 4;
 const MAX_DECIMAL = 922_337_203_685_477;
 /** Any decimal number of up to 15 significant digits survives the way through a double. */
 const MAX_SIGNIFICANT_DIGITS = 15;
+/** Cedar takes some 20 us for each value, and nothing else is decided meanwhile: arguments must not be a way to stop the service. */
+const MAX_VALUES = 1_000;
+
+interface Budget {
+  valuesLeft: number;
+}
 
 /**
  * Converts arguments to the value of `context.input`, directed by the tool's input type alone.
@@ -28,10 +34,12 @@ const MAX_SIGNIFICANT_DIGITS = 15;
 export function convertArguments(type: RecordType, value: unknown): Converted {
   const reserved = findReservedKey(value, '');
   if (reserved !== undefined) return fail({ path: reserved, reason: 'has a reserved name' });
-  return convert(type, value, '');
+  return convert(type, value, '', { valuesLeft: MAX_VALUES });
 }
 
-function convert(type: InputType, value: unknown, path: string): Converted {
+function convert(type: InputType, value: unknown, path: string, budget: Budget): Converted {
+  budget.valuesLeft -= 1;
+  if (budget.valuesLeft < 0) return wrong(path, `is one of more than ${MAX_VALUES} values, too many to be judged`);
   switch (type.kind) {
     case 'string':
       if (typeof value !== 'string') return wrong(path, 'must be a string');
@@ -44,9 +52,9 @@ function convert(type: InputType, value: unknown, path: string): Converted {
     case 'decimal':
       return convertDecimal(value, path);
     case 'set':
-      return convertSet(type.element, value, path);
+      return convertSet(type.element, value, path, budget);
     case 'record':
-      return convertRecord(type, value, path);
+      return convertRecord(type, value, path, budget);
   }
 }
 
@@ -61,18 +69,18 @@ function convertDecimal(value: unknown, path: string): Converted {
   return ok({ __extn: { fn: 'decimal', arg: text === '-0.0000' ? '0.0000' : text } });
 }
 
-function convertSet(element: InputType, value: unknown, path: string): Converted {
+function convertSet(element: InputType, value: unknown, path: string, budget: Budget): Converted {
   if (!Array.isArray(value)) return wrong(path, 'must be a list');
   const items: CedarValueJson[] = [];
   for (const [index, item] of value.entries()) {
-    const converted = convert(element, item, `${path}[${index}]`);
+    const converted = convert(element, item, `${path}[${index}]`, budget);
     if (!converted.ok) return converted;
     items.push(converted.value);
   }
   return ok(items);
 }
 
-function convertRecord(type: RecordType, value: unknown, path: string): Converted {
+function convertRecord(type: RecordType, value: unknown, path: string, budget: Budget): Converted {
   if (!isObject(value)) return wrong(path, 'must be an object');
   if (type.closed) {
     const undeclared = Object.keys(value).find((name) => !type.declared.has(name));
@@ -85,7 +93,7 @@ function convertRecord(type: RecordType, value: unknown, path: string): Converte
       if (attribute.required) return wrong(join(path, name), 'is required');
       continue;
     }
-    const converted = convert(attribute.type, own, join(path, name));
+    const converted = convert(attribute.type, own, join(path, name), budget);
     if (!converted.ok) return converted;
     attributes.push([name, converted.value]);
   }

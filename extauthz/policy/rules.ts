@@ -6,6 +6,9 @@ import type { Registry } from './registry.ts';
 import { actionInScope } from './scope.ts';
 import { ACTIONS, memberId, type Target } from './vocabulary.ts';
 
+/** Must not throw. */
+export type OnFault = (cause: unknown) => void;
+
 type ActionOf = Pick<Target, 'action' | 'actionGroup'>;
 
 /** All that deciding needs of one bundle. Immutable. */
@@ -13,12 +16,14 @@ export interface Rules {
   readonly registry: Registry;
   readonly policies: ReadonlyMap<string, CompiledPolicy>;
   readonly sets: PolicySets;
+  /** Told what made an evaluation fail; the answer is a deny by then. */
+  readonly onFault: OnFault;
   agentGroupsOf(agent: Agent): readonly string[];
   /** Policies that read the context or are in shadow mode, as far as they can apply to the action. */
   notable(action: ActionOf): readonly CompiledPolicy[];
 }
 
-export function rulesOf(registry: Registry, groups: Groups, { policies, sets }: CompiledPolicies): Rules {
+export function rulesOf(registry: Registry, groups: Groups, { policies, sets }: CompiledPolicies, onFault: OnFault): Rules {
   const notable = [...policies.values()].filter(({ shadow, reads }) => shadow || reads.input || reads.now || reads.agent);
   const byAction = new Map<string, readonly CompiledPolicy[]>();
   const index = (of: ActionOf): void =>
@@ -34,6 +39,7 @@ export function rulesOf(registry: Registry, groups: Groups, { policies, sets }: 
     registry,
     policies,
     sets,
+    onFault,
     agentGroupsOf: (agent) => groups.agents.get(agentId(agent)) ?? [],
     notable: ({ action }) => byAction.get(action) ?? notable,
   };

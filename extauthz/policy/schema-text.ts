@@ -14,8 +14,11 @@ export function schemaText(files: ReadonlyMap<string, Uint8Array>): Result<strin
   if (!registry.ok) return registry;
   const answer = cedar.schemaToText(cedarSchemaOf(registry.value));
   if (answer.type === 'failure') throw new Error(`the generated schema has no text form: ${answer.errors[0]?.message}`);
-  return ok(answer.text.replaceAll(BUILTIN_PREFIX, '$1'));
+  return ok(answer.text.replaceAll(BUILTIN_PREFIX, '$1').replaceAll(EMPTY_RECORD, '$1{}'));
 }
 
+const ATTRIBUTE = String.raw`^\s+(?:"(?:[^"\\]|\\.)*"|\w+)\??: `;
 /** Cedar prints `__cedar::String` where `String` says the same, as no entity type of ours takes a built-in type's name. */
-const BUILTIN_PREFIX = /^(\s+(?:"(?:[^"\\]|\\.)*"|\w+)\??: (?:Set<)*)__cedar::/gm;
+const BUILTIN_PREFIX = new RegExp(`(${ATTRIBUTE}(?:Set<)*)__cedar::`, 'gm');
+/** And a record without attributes with a gap inside. */
+const EMPTY_RECORD = new RegExp(`(${ATTRIBUTE})\\{ +\\}`, 'gm');

@@ -20,7 +20,8 @@ export function visible(rules: Rules, { principal, server, action, names, nowMs 
   return names.map((name) => {
     try {
       return isVisible(rules, subjectOf(rules, principal, server, { action, target: name }), nowMs);
-    } catch {
+    } catch (cause) {
+      rules.onFault(cause);
       return false;
     }
   });

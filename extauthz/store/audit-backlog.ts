@@ -1,5 +1,5 @@
-import type { AuditRecord } from '../api/audit-record.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { AuditRecord } from '../api/audit-record.ts';
 import type { AuditWriter } from './audit-writer.ts';
 
 /** Records of our own that are on their way to the store. Nobody sends them again, so they are kept until they are in. */
@@ -46,7 +46,7 @@ export function createAuditBacklog({ writer, maxRecords, retryMs, logger }: Audi
     },
     async close() {
       clearTimeout(retry);
-      await writer.append([...unstored]);
+      if (unstored.size > 0) await writer.append([...unstored]);
       unstored.clear();
     },
   };

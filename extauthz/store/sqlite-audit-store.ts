@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { AuditRecord } from '../api/audit-record.ts';
 import { StartupError } from '../../runtime/lifecycle.ts';
+import type { AuditRecord } from '../api/audit-record.ts';
 import type { AuditQuery, AuditStore } from './audit-store.ts';
 
 /** What is searched has a column; the whole record is JSON beside it, so that a new field needs no new table. */

@@ -1,5 +1,5 @@
 const ESSENCE = /[ \t]*application\/json[ \t]*(?=;|$)/iy;
-const PARAMETER = /;[ \t]*(?:([!#$%&'*+.^_`|~0-9a-z-]+)=([!#$%&'*+.^_`|~0-9a-z-]+|"(?:[^"\\]|\\.)*"))?[ \t]*(?=;|$)/iy;
+const PARAMETER = /;[ \t]*(?:([!#$%&'*+.^_`|~0-9a-z-]+)=([!#$%&'*+.^_`|~0-9a-z-]+|"(?:[^"\\]|\\.)*")[ \t]*)?(?=;|$)/iy;
 
 /**
  * Whether a `Content-Type` says JSON in UTF-8: `application/json` in any case, with any parameters but another charset

@@ -66,14 +66,17 @@ function dataOf(raw: Uint8Array, fields: readonly EventField[]): Uint8Array | un
   return Buffer.concat(values.flatMap((value, index) => (index === 0 ? [value] : [Buffer.of(LF), value])));
 }
 
-/** The event with other data; its id, type, `retry`, comments and line ends stay as and where they were. */
+/**
+ * The event with other data; its id, type, `retry`, comments and line ends stay as and where they were.
+ * Data lines beyond the first become empty comments: without them a CR and an LF could meet, and two line ends be one.
+ */
 export function withData({ raw, fields }: Pick<EventText, 'fields'> & { readonly raw: Uint8Array }, data: Uint8Array): Uint8Array {
   const [first, ...others] = fields.filter(({ name }) => name === 'data');
   if (first === undefined) throw new RangeError('the event has no data to replace');
-  const lineEnd = LINE_END.exec(textOf(raw, { start: first.value.end, end: first.line.end }))?.[0] ?? '\n';
+  const lineEnd = (field: EventField) => textOf(raw, { start: field.value.end, end: field.line.end });
   const lines = utf8Text(data).split(LINE_END);
-  const edits: Edit[] = [{ span: first.line, text: lines.map((line) => `data: ${line}${lineEnd}`).join('') }];
-  for (const { line } of others) edits.push({ span: line, text: '' });
+  const edits: Edit[] = [{ span: first.line, text: lines.map((line) => `data: ${line}${lineEnd(first)}`).join('') }];
+  for (const field of others) edits.push({ span: field.line, text: `:${lineEnd(field)}` });
   return splice(raw, edits);
 }
 

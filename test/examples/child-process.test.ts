@@ -23,7 +23,11 @@ const LOGS = [
     log: '{"level":"fatal","msg":"SIDEGATE_TLS_KEY_FILE: cannot read k: no such file"}\n{"level":"info","msg":"stopped"}\n',
     line: 'SIDEGATE_TLS_KEY_FILE: cannot read k: no such file',
   },
-  { case: 'a JSON line with an error', log: '{"level":"error","msg":"could not start","err":{"message":"no disk"}}\n', line: 'could not start: no disk' },
+  {
+    case: 'a JSON line with an error',
+    log: '{"level":"error","msg":"could not start","err":{"message":"no disk"}}\n',
+    line: 'could not start: no disk',
+  },
 ];
 
 describe('the line of a log that says what went wrong', () => {
@@ -53,11 +57,15 @@ describe('a child process', () => {
   it('is waited for, gets the environment it was given and no other, and is stopped', async () => {
     let asked = 0;
     const child = await startChild(
-      options('good', 'console.log(JSON.stringify(process.env)); process.on("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1000);', async () => {
-        asked += 1;
-        if (asked < 3) throw new Error('not yet');
-        return readFileSync(join(directory, 'good.log'), 'utf8') !== '';
-      }),
+      options(
+        'good',
+        'console.log(JSON.stringify(process.env)); process.on("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1000);',
+        async () => {
+          asked += 1;
+          if (asked < 3) throw new Error('not yet');
+          return readFileSync(join(directory, 'good.log'), 'utf8') !== '';
+        },
+      ),
     );
     assert.ok(asked >= 3);
     assert.deepEqual(Object.keys(JSON.parse(readFileSync(child.logFile, 'utf8')) as object).sort(), ['ONLY', 'PATH']);

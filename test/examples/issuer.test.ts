@@ -18,7 +18,10 @@ describe('the example issuer', () => {
       ['alice', ['support']],
       ['bob', ['engineering']],
     ] as const) {
-      const { payload, protectedHeader } = await jwtVerify(await examples.agentToken(user), keys, { issuer: examples.issuer, audience: 'sidegate' });
+      const { payload, protectedHeader } = await jwtVerify(await examples.agentToken(user), keys, {
+        issuer: examples.issuer,
+        audience: 'sidegate',
+      });
       assert.equal(payload.sub, user);
       assert.deepEqual(payload['groups'], groups);
       assert.equal(payload['client_id'], 'example-agent');
@@ -30,15 +33,36 @@ describe('the example issuer', () => {
 
   it('gives the credential store a token for the ticket server, and for nothing else', async () => {
     const keys = createRemoteJWKSet(new URL(`${examples.issuer}/jwks`));
-    const { payload } = await jwtVerify(await examples.ticketsToken('alice'), keys, { issuer: examples.issuer, audience: examples.ticketsUrl });
+    const { payload } = await jwtVerify(await examples.ticketsToken('alice'), keys, {
+      issuer: examples.issuer,
+      audience: examples.ticketsUrl,
+    });
     assert.equal(payload.sub, 'alice');
     assert.equal(payload.aud, examples.ticketsUrl);
   });
 
   const refused = [
-    { case: 'the agent asks for a token for the ticket server', clientId: AGENT_CLIENT_ID, resource: 'tickets', user: 'alice', message: /invalid_target/ },
-    { case: 'the credential store asks for a token for Sidegate', clientId: CREDENTIAL_STORE_CLIENT_ID, resource: SIDEGATE_RESOURCE, user: 'alice', message: /invalid_target/ },
-    { case: 'nobody has that name', clientId: AGENT_CLIENT_ID, resource: SIDEGATE_RESOURCE, user: 'mallory', message: /no user "mallory"; there are: alice, bob/ },
+    {
+      case: 'the agent asks for a token for the ticket server',
+      clientId: AGENT_CLIENT_ID,
+      resource: 'tickets',
+      user: 'alice',
+      message: /invalid_target/,
+    },
+    {
+      case: 'the credential store asks for a token for Sidegate',
+      clientId: CREDENTIAL_STORE_CLIENT_ID,
+      resource: SIDEGATE_RESOURCE,
+      user: 'alice',
+      message: /invalid_target/,
+    },
+    {
+      case: 'nobody has that name',
+      clientId: AGENT_CLIENT_ID,
+      resource: SIDEGATE_RESOURCE,
+      user: 'mallory',
+      message: /no user "mallory"; there are: alice, bob/,
+    },
     { case: 'the client is unknown', clientId: 'somebody', resource: SIDEGATE_RESOURCE, user: 'alice', message: /^\/auth answered 400/ },
   ];
   for (const { case: name, clientId, resource, user, message } of refused) {

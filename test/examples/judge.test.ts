@@ -4,7 +4,13 @@ import { PLAN } from '../../examples/agent/plan.ts';
 import { EXPECTATIONS, type Expectation } from '../../examples/quick-start/expectations.ts';
 import { judgeTrace, judgeUser } from '../../examples/quick-start/judge.ts';
 import { median } from '../../examples/quick-start/latency.ts';
-import { type CallOutcome, type QuickStartOutcome, type TraceOutcome, type UserOutcome, callOutcome } from '../../examples/quick-start/outcome.ts';
+import {
+  type CallOutcome,
+  callOutcome,
+  type QuickStartOutcome,
+  type TraceOutcome,
+  type UserOutcome,
+} from '../../examples/quick-start/outcome.ts';
 import { columns, renderOutcome } from '../../examples/quick-start/table.ts';
 
 const TICKETS_URL = 'http://127.0.0.1:9501/mcp';
@@ -14,7 +20,13 @@ function asExpected({ user, groups, tools, prompts, calls, wouldDeny }: Expectat
   return {
     user,
     groups,
-    servers: Object.keys(tools).map((server) => ({ server, protocolVersion: '2025-11-25', tools: tools[server] ?? [], prompts: prompts[server] ?? [], resources: [] })),
+    servers: Object.keys(tools).map((server) => ({
+      server,
+      protocolVersion: '2025-11-25',
+      tools: tools[server] ?? [],
+      prompts: prompts[server] ?? [],
+      resources: [],
+    })),
     calls: PLAN.map((planned): CallOutcome => {
       const wanted = calls[planned.step];
       const denied = wanted?.outcome === 'denied';
@@ -55,7 +67,10 @@ function withCall(outcome: UserOutcome, step: string, change: Partial<CallOutcom
 const WRONG: readonly { case: string; change: (outcome: UserOutcome) => UserOutcome; failing: string }[] = [
   {
     case: 'a tool too many is shown',
-    change: (outcome) => ({ ...outcome, servers: outcome.servers.map((seen) => (seen.server === 'tickets' ? { ...seen, tools: [...seen.tools, 'delete_ticket'] } : seen)) }),
+    change: (outcome) => ({
+      ...outcome,
+      servers: outcome.servers.map((seen) => (seen.server === 'tickets' ? { ...seen, tools: [...seen.tools, 'delete_ticket'] } : seen)),
+    }),
     failing: 'alice: tools of tickets',
   },
   {
@@ -78,36 +93,66 @@ const WRONG: readonly { case: string; change: (outcome: UserOutcome) => UserOutc
     change: (outcome) => withCall(outcome, 'delete a customer ticket', { decisionId: '' }),
     failing: 'alice: delete a customer ticket, decision named',
   },
-  { case: 'a permitted call fails', change: (outcome) => withCall(outcome, 'echo', { outcome: 'failed', code: 5020, reason: 'upstream failed' }), failing: 'alice: echo' },
-  { case: 'a call is not made', change: (outcome) => ({ ...outcome, calls: outcome.calls.slice(1), auditedCalls: PLAN.length - 1 }), failing: 'alice: steps taken' },
-  { case: 'the trial is not recorded', change: (outcome) => withCall(outcome, 'open an urgent ticket', { wouldDeny: [] }), failing: 'alice: open an urgent ticket' },
+  {
+    case: 'a permitted call fails',
+    change: (outcome) => withCall(outcome, 'echo', { outcome: 'failed', code: 5020, reason: 'upstream failed' }),
+    failing: 'alice: echo',
+  },
+  {
+    case: 'a call is not made',
+    change: (outcome) => ({ ...outcome, calls: outcome.calls.slice(1), auditedCalls: PLAN.length - 1 }),
+    failing: 'alice: steps taken',
+  },
+  {
+    case: 'the trial is not recorded',
+    change: (outcome) => withCall(outcome, 'open an urgent ticket', { wouldDeny: [] }),
+    failing: 'alice: open an urgent ticket',
+  },
   { case: 'a record is missing', change: (outcome) => ({ ...outcome, auditedCalls: PLAN.length - 1 }), failing: 'alice: audit records' },
   {
     case: 'somebody else’s credential arrives',
     change: (outcome) => ({ ...outcome, upstreamCredential: { user: 'bob', audience: TICKETS_URL, clientId: 'example-credential-store' } }),
     failing: 'alice: credential at the ticket server',
   },
-  { case: 'no credential arrives', change: (outcome) => ({ ...outcome, upstreamCredential: null }), failing: 'alice: credential at the ticket server' },
-  { case: 'the agent’s own token would do', change: (outcome) => ({ ...outcome, ownTokenAtTickets: 200 }), failing: "alice: the agent's own token at the ticket server" },
+  {
+    case: 'no credential arrives',
+    change: (outcome) => ({ ...outcome, upstreamCredential: null }),
+    failing: 'alice: credential at the ticket server',
+  },
+  {
+    case: 'the agent’s own token would do',
+    change: (outcome) => ({ ...outcome, ownTokenAtTickets: 200 }),
+    failing: "alice: the agent's own token at the ticket server",
+  },
 ];
 
 describe('the verdict on a run', () => {
   for (const expectation of EXPECTATIONS) {
     it(`is good when everything is as expected for ${expectation.user}`, () => {
       const checks = judgeUser(expectation, asExpected(expectation), TICKETS_URL);
-      assert.deepEqual(checks.filter(({ ok }) => !ok), []);
+      assert.deepEqual(
+        checks.filter(({ ok }) => !ok),
+        [],
+      );
       assert.ok(checks.length > PLAN.length);
     });
   }
   for (const { case: name, change, failing } of WRONG) {
     it(`is bad when ${name}`, () => {
       const failed = judgeUser(alice, change(asExpected(alice)), TICKETS_URL).filter(({ ok }) => !ok);
-      assert.ok(failed.some((check) => check.name === failing), JSON.stringify(failed));
+      assert.ok(
+        failed.some((check) => check.name === failing),
+        JSON.stringify(failed),
+      );
       for (const { wanted, got } of failed) assert.notEqual(wanted, got);
     });
   }
 
-  it('is good about a whole trace', () => assert.deepEqual(judgeTrace(TRACE).filter(({ ok }) => !ok), []));
+  it('is good about a whole trace', () =>
+    assert.deepEqual(
+      judgeTrace(TRACE).filter(({ ok }) => !ok),
+      [],
+    ));
   for (const { case: name, trace } of [
     { case: 'no span arrived', trace: { ...TRACE, spans: [] } },
     { case: 'the CLIENT span has another parent', trace: { ...TRACE, spans: TRACE.spans.map((one) => ({ ...one, parentSpanId: 'x' })) } },
@@ -121,16 +166,22 @@ describe('the verdict on a run', () => {
 describe('reading the agent’s report', () => {
   const planned = { step: 's', server: 'tickets', tool: 't', arguments: {}, latencyMs: 2 };
   it('takes a result for allowed, and a tool error for failed', () => {
-    assert.equal(callOutcome({ ...planned, outcome: { kind: 'result', isError: false, text: 'x', structured: null } }, []).outcome, 'allowed');
-    assert.deepEqual(callOutcome({ ...planned, outcome: { kind: 'result', isError: true, text: 'no such ticket', structured: null } }, ['p']), {
-      ...planned,
-      outcome: 'failed',
-      code: null,
-      reason: 'no such ticket',
-      decisionId: '',
-      revision: '',
-      wouldDeny: ['p'],
-    });
+    assert.equal(
+      callOutcome({ ...planned, outcome: { kind: 'result', isError: false, text: 'x', structured: null } }, []).outcome,
+      'allowed',
+    );
+    assert.deepEqual(
+      callOutcome({ ...planned, outcome: { kind: 'result', isError: true, text: 'no such ticket', structured: null } }, ['p']),
+      {
+        ...planned,
+        outcome: 'failed',
+        code: null,
+        reason: 'no such ticket',
+        decisionId: '',
+        revision: '',
+        wouldDeny: ['p'],
+      },
+    );
   });
   it('takes 4030 for denied, and any other error for failed', () => {
     const data = { sidegate: { decisionId: 'd', revision: 'r', reason: 'no' } };
@@ -164,10 +215,21 @@ describe('the page of text', () => {
     assert.match(page, /All 1 checks came out as the bundle says, in 5\.0 s\./);
   });
   it('says what was wanted and what came', () => {
-    const page = renderOutcome({ ...outcome, ok: false, checks: [...outcome.checks, { name: 'b', ok: false, wanted: 'this', got: 'that' }] });
+    const page = renderOutcome({
+      ...outcome,
+      ok: false,
+      checks: [...outcome.checks, { name: 'b', ok: false, wanted: 'this', got: 'that' }],
+    });
     assert.match(page, /1 of 2 checks did not come out as the bundle says:\n {2}b\n {4}wanted: this\n {4}got: {4}that/);
   });
-  it('lines columns up', () => assert.equal(columns([['a', 'b'], ['long', '']]), 'a     b\nlong'));
+  it('lines columns up', () =>
+    assert.equal(
+      columns([
+        ['a', 'b'],
+        ['long', ''],
+      ]),
+      'a     b\nlong',
+    ));
 });
 
 describe('the median', () => {

@@ -18,10 +18,21 @@ interface Ended {
   readonly stderr: string;
 }
 
-function start(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const code = new Promise<number | null>((resolve) => child.once('exit', (exitCode) => resolve(exitCode)));
-  const ended = Promise.all([code, text(child.stdout), text(child.stderr)]).then(([exitCode, stdout, stderr]) => ({ code: exitCode, stdout, stderr }));
+  const ended = Promise.all([code, text(child.stdout), text(child.stderr)]).then(([exitCode, stdout, stderr]) => ({
+    code: exitCode,
+    stdout,
+    stderr,
+  }));
   return { child, ended };
 }
 
@@ -59,12 +70,20 @@ describe('the quick start', { timeout: TIMEOUT_MS }, () => {
   ]) {
     it(`comes out as the bundle says, with the SDK ${sdk}`, async () => {
       const stateDir = join(parent, sdk);
-      const { code, stdout, stderr } = await start(MAIN, ['--once', '--json', '--ports', 'auto', '--sdk', sdk, '--state-dir', stateDir]).ended;
+      const { code, stdout, stderr } = await start(MAIN, ['--once', '--json', '--ports', 'auto', '--sdk', sdk, '--state-dir', stateDir])
+        .ended;
       const outcome = JSON.parse(stdout || '{}') as QuickStartOutcome;
-      assert.deepEqual(outcome.checks?.filter(({ ok }) => !ok), [], stderr);
+      assert.deepEqual(
+        outcome.checks?.filter(({ ok }) => !ok),
+        [],
+        stderr,
+      );
       assert.equal(code, 0, stderr);
       assert.equal(outcome.ok, true);
-      assert.deepEqual(outcome.users.map(({ user }) => user), ['alice', 'bob']);
+      assert.deepEqual(
+        outcome.users.map(({ user }) => user),
+        ['alice', 'bob'],
+      );
       assert.equal(outcome.users[0]?.servers.find(({ server }) => server === 'tickets')?.protocolVersion, revision);
       assert.match(outcome.trace.traceId, /^[0-9a-f]{32}$/);
       assert.ok(outcome.latency.samples > 100 && outcome.latency.governedMedianMs > 0, JSON.stringify(outcome.latency));
@@ -88,7 +107,11 @@ describe('the quick start', { timeout: TIMEOUT_MS }, () => {
     const [, url] = /(http:\/\/localhost:\d+\/tickets\/mcp)/.exec(page) ?? [];
     const answer = await fetch(url ?? '', {
       method: 'POST',
-      headers: { authorization: `Bearer ${alice.stdout.trim()}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      headers: {
+        authorization: `Bearer ${alice.stdout.trim()}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+      },
       body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_ticket","arguments":{"id":"T-101"}}}',
     });
     assert.equal(answer.status, 200);
@@ -120,7 +143,10 @@ describe('the quick start', { timeout: TIMEOUT_MS }, () => {
     const { child, ended } = start(MAIN, ['--ports', 'auto', '--state-dir', stateDir]);
     assert.ok(child.stdout !== null && child.stderr !== null);
     const page = await shows(child.stdout, /Logs are in /);
-    const noticed = shows(child.stderr, /policy service \(pid \d+\) ended: .*start it again: npx node --env-file=.*extauthz\.env bin\/sidegate\.ts extauthz serve/);
+    const noticed = shows(
+      child.stderr,
+      /policy service \(pid \d+\) ended: .*start it again: npx node --env-file=.*extauthz\.env bin\/sidegate\.ts extauthz serve/,
+    );
     process.kill(Number(/^ {4}kill (\d+)$/m.exec(page)?.[1]), 'SIGTERM');
     await noticed;
     assert.equal(child.exitCode, null, 'the rest stays up');

@@ -26,7 +26,10 @@ describe('the state directory', () => {
     const path = join(parent, 'used');
     claimStateDirectory(path, 'http://issuer');
     assert.deepEqual(runningQuickStart(path), { pid: process.pid, issuer: 'http://issuer' });
-    assert.throws(() => claimStateDirectory(path, 'http://other'), { name: 'StartupError', message: new RegExp(`running already \\(pid ${process.pid}`) });
+    assert.throws(() => claimStateDirectory(path, 'http://other'), {
+      name: 'StartupError',
+      message: new RegExp(`running already \\(pid ${process.pid}`),
+    });
   });
 
   it('is emptied when whoever used it is gone', () => {
@@ -41,7 +44,10 @@ describe('the state directory', () => {
 
   it('is left alone when it holds somebody else’s files', () => {
     writeFileSync(join(parent, 'precious'), 'mine');
-    assert.throws(() => claimStateDirectory(parent, 'http://issuer'), { name: 'StartupError', message: /holds files that are not the quick start's/ });
+    assert.throws(() => claimStateDirectory(parent, 'http://issuer'), {
+      name: 'StartupError',
+      message: /holds files that are not the quick start's/,
+    });
     assert.equal(readFileSync(join(parent, 'precious'), 'utf8'), 'mine');
   });
 
@@ -57,7 +63,17 @@ describe('the state directory', () => {
     );
     assert.match(readFileSync(join(target, 'servers/tickets.yaml'), 'utf8'), /^url: http:\/\/127\.0\.0\.1:40001\/mcp$/m);
     assert.match(readFileSync(join(target, 'servers/everything.yaml'), 'utf8'), /^url: http:\/\/127\.0\.0\.1:40002\/mcp$/m);
-    assert.equal(readFileSync(join(target, 'policies/tickets.cedar'), 'utf8'), readFileSync(join(BUNDLE, 'policies/tickets.cedar'), 'utf8'));
+    assert.equal(
+      readFileSync(join(target, 'policies/tickets.cedar'), 'utf8'),
+      readFileSync(join(BUNDLE, 'policies/tickets.cedar'), 'utf8'),
+    );
+  });
+
+  it('says so when there is no bundle to copy', () => {
+    assert.throws(() => copyBundle(join(parent, 'nowhere'), join(parent, 'copy'), new Map()), {
+      name: 'StartupError',
+      message: /nowhere is missing/,
+    });
   });
 
   it('keeps an environment as a file that Node reads back', () => {

@@ -58,7 +58,10 @@ describe('the example ticket server', () => {
           const created = await connection.call('create_ticket', { title: 'From a test' });
           assert.ok(created.kind === 'result');
           const { ticket } = created.structured as { ticket: Record<string, string> };
-          assert.deepEqual({ ...ticket, id: '' }, { id: '', title: 'From a test', priority: 'normal', status: 'open', owner: user, changedBy: user });
+          assert.deepEqual(
+            { ...ticket, id: '' },
+            { id: '', title: 'From a test', priority: 'normal', status: 'open', owner: user, changedBy: user },
+          );
           const changed = await connection.call('update_ticket', { id: 'T-102', status: 'waiting' });
           assert.ok(changed.kind === 'result');
           const { ticket: after } = changed.structured as { ticket: Record<string, string> };
@@ -139,7 +142,10 @@ describe('the reference server of the quick start', () => {
     try {
       const outcome = await connection.call('get-env', {});
       assert.ok(outcome.kind === 'result');
-      assert.deepEqual(Object.keys(JSON.parse(outcome.text) as object).filter((name) => !['PATH', 'HOME', 'TMPDIR', 'LANG', 'PORT'].includes(name)), []);
+      assert.deepEqual(
+        Object.keys(JSON.parse(outcome.text) as object).filter((name) => !['PATH', 'HOME', 'TMPDIR', 'LANG', 'PORT'].includes(name)),
+        [],
+      );
     } finally {
       await connection.close();
     }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { SpanKind, context, trace } from '@opentelemetry/api';
-import { startTelemetry } from '../../runtime/telemetry.ts';
+import { context, SpanKind, trace } from '@opentelemetry/api';
 import { choosePorts } from '../../examples/quick-start/ports.ts';
-import { type TraceReceiver, startTraceReceiver } from '../../examples/quick-start/trace-receiver.ts';
+import { startTraceReceiver, type TraceReceiver } from '../../examples/quick-start/trace-receiver.ts';
+import { startTelemetry } from '../../runtime/telemetry.ts';
 
 describe('the trace receiver', () => {
   let receiver: TraceReceiver;
@@ -17,7 +17,10 @@ describe('the trace receiver', () => {
   it('reads what the OpenTelemetry exporter sends', async () => {
     const telemetry = startTelemetry({ service: 'a-service', version: '0', otlpEndpoint: `http://127.0.0.1:${port}` });
     const tracer = trace.getTracer('test');
-    const server = tracer.startSpan('tools/call whoami', { kind: SpanKind.SERVER, attributes: { text: 'yes', count: 7, half: 0.5, flag: true } });
+    const server = tracer.startSpan('tools/call whoami', {
+      kind: SpanKind.SERVER,
+      attributes: { text: 'yes', count: 7, half: 0.5, flag: true },
+    });
     const client = tracer.startSpan('below', { kind: SpanKind.CLIENT }, trace.setSpan(context.active(), server));
     client.end();
     server.end(Date.now() + 1_000);
@@ -30,7 +33,16 @@ describe('the trace receiver', () => {
     assert.ok(received !== undefined);
     assert.deepEqual(
       { ...received, durationMs: 0 },
-      { service: 'a-service', traceId, spanId, parentSpanId: '', name: 'tools/call whoami', kind: 'server', durationMs: 0, attributes: { text: 'yes', count: 7, half: 0.5, flag: true } },
+      {
+        service: 'a-service',
+        traceId,
+        spanId,
+        parentSpanId: '',
+        name: 'tools/call whoami',
+        kind: 'server',
+        durationMs: 0,
+        attributes: { text: 'yes', count: 7, half: 0.5, flag: true },
+      },
     );
     assert.ok(received.durationMs > 900 && received.durationMs < 2_000, String(received.durationMs));
     assert.equal(spans.find((span) => span.kind === 'client')?.parentSpanId, spanId);

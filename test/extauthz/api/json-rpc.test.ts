@@ -71,7 +71,10 @@ test('every kind of fault has a case and a pinned code', () => {
   const kinds = Object.keys(CODES) as MessageFaultKind[];
   for (const kind of kinds) assert.equal(rpcCodeOf(kind), CODES[kind], kind);
   const covered = new Set(CASES.map(({ fault }) => fault));
-  assert.deepEqual(kinds.filter((kind) => !covered.has(kind)), []);
+  assert.deepEqual(
+    kinds.filter((kind) => !covered.has(kind)),
+    [],
+  );
 });
 
 test('an agent cannot send a method that stands for other traffic', () => {
@@ -123,7 +126,11 @@ describe('properties', () => {
   test('a case variant of any protocol key, added anywhere it counts, is refused', () => {
     const fold: Record<string, string> = { s: 'ſ', k: '\u212a', i: '\u0131' };
     const variant = fc
-      .tuple(fc.constantFrom('jsonrpc', 'id', 'method', 'params', 'name', 'arguments', 'uri', '_meta', 'task', 'cursor', 'ref'), fc.nat(), fc.boolean())
+      .tuple(
+        fc.constantFrom('jsonrpc', 'id', 'method', 'params', 'name', 'arguments', 'uri', '_meta', 'task', 'cursor', 'ref'),
+        fc.nat(),
+        fc.boolean(),
+      )
       .map(([key, seed, unicode]) => {
         const letters = [...key].map((letter, index) => ({ letter, index })).filter(({ letter }) => letter !== '_');
         const { letter, index } = letters[seed % letters.length] as { letter: string; index: number };

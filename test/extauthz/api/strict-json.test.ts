@@ -34,7 +34,10 @@ describe('strict JSON cases', () => {
 test('every kind of fault has a case', () => {
   const kinds = new Set(CASES.map(({ fault }) => fault?.[0]));
   const all: JsonFault['kind'][] = ['invalid_utf8', 'byte_order_mark', 'syntax', 'duplicate_key', 'lone_surrogate', 'too_deep'];
-  assert.deepEqual(all.filter((kind) => !kinds.has(kind)), []);
+  assert.deepEqual(
+    all.filter((kind) => !kinds.has(kind)),
+    [],
+  );
 });
 
 test('__proto__ is data and never a prototype', () => {
@@ -72,18 +75,24 @@ describe('properties', () => {
   test('any bytes: accepted only if JSON.parse accepts them, with the same value', () => {
     const jsonish = fc.array(fc.constantFrom(...'{}[]:,"\\ue10-.E \n', 'true', 'null', '"a"', '"a":', '\\u00', 'é'), { maxLength: 30 });
     fc.assert(
-      fc.property(fc.oneof(jsonish.map((parts) => Buffer.from(parts.join(''))), fc.uint8Array({ maxLength: 30 }).map(Buffer.from)), (bytes) => {
-        const parsed = parseStrictJson(bytes);
-        let native: { value: unknown } | undefined;
-        try {
-          native = { value: JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) };
-        } catch {
-          native = undefined;
-        }
-        if (parsed.ok) assert.deepEqual(parsed.value.value, native?.value);
-        else if (native !== undefined) assert.ok(['duplicate_key', 'lone_surrogate', 'too_deep'].includes(parsed.failure.kind));
-        else assert.ok(['syntax', 'invalid_utf8', 'byte_order_mark', 'duplicate_key', 'lone_surrogate'].includes(parsed.failure.kind));
-      }),
+      fc.property(
+        fc.oneof(
+          jsonish.map((parts) => Buffer.from(parts.join(''))),
+          fc.uint8Array({ maxLength: 30 }).map(Buffer.from),
+        ),
+        (bytes) => {
+          const parsed = parseStrictJson(bytes);
+          let native: { value: unknown } | undefined;
+          try {
+            native = { value: JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) };
+          } catch {
+            native = undefined;
+          }
+          if (parsed.ok) assert.deepEqual(parsed.value.value, native?.value);
+          else if (native !== undefined) assert.ok(['duplicate_key', 'lone_surrogate', 'too_deep'].includes(parsed.failure.kind));
+          else assert.ok(['syntax', 'invalid_utf8', 'byte_order_mark', 'duplicate_key', 'lone_surrogate'].includes(parsed.failure.kind));
+        },
+      ),
       { numRuns: 5_000 },
     );
   });
@@ -101,20 +110,34 @@ describe('properties', () => {
   });
 
   test('a key repeated anywhere is refused, however it is spelled', () => {
-    const escaped = (key: string) => [...Buffer.from(key, 'utf16le').toString('hex').matchAll(/(..)(..)/g)].map(([, low, high]) => `\\u${high}${low}`).join('');
+    const escaped = (key: string) =>
+      [
+        ...Buffer.from(key, 'utf16le')
+          .toString('hex')
+          .matchAll(/(..)(..)/g),
+      ]
+        .map(([, low, high]) => `\\u${high}${low}`)
+        .join('');
     fc.assert(
-      fc.property(fc.array(fc.string(), { maxLength: 30 }), fc.string(), fc.nat(), fc.boolean(), fc.nat(5), (others, key, seed, spellOut, depth) => {
-        const members = [...new Set(others.filter((other) => other !== key))].map((other) => `${JSON.stringify(other)}:${seed}`);
-        const again = spellOut ? `"${escaped(key)}":1` : `${JSON.stringify(key)}:1`;
-        members.splice(seed % (members.length + 1), 0, `${JSON.stringify(key)}:0`);
-        const without = `${'[{"x":'.repeat(depth)}{${members.join(',')}}${'}]'.repeat(depth)}`;
-        members.splice((seed >> 8) % (members.length + 1), 0, again);
-        const doubled = `${'[{"x":'.repeat(depth)}{${members.join(',')}}${'}]'.repeat(depth)}`;
-        assert.ok(parseStrictJson(Buffer.from(without)).ok);
-        const parsed = parseStrictJson(Buffer.from(doubled));
-        assert.ok(!parsed.ok);
-        assert.equal(parsed.failure.kind, 'duplicate_key');
-      }),
+      fc.property(
+        fc.array(fc.string(), { maxLength: 30 }),
+        fc.string(),
+        fc.nat(),
+        fc.boolean(),
+        fc.nat(5),
+        (others, key, seed, spellOut, depth) => {
+          const members = [...new Set(others.filter((other) => other !== key))].map((other) => `${JSON.stringify(other)}:${seed}`);
+          const again = spellOut ? `"${escaped(key)}":1` : `${JSON.stringify(key)}:1`;
+          members.splice(seed % (members.length + 1), 0, `${JSON.stringify(key)}:0`);
+          const without = `${'[{"x":'.repeat(depth)}{${members.join(',')}}${'}]'.repeat(depth)}`;
+          members.splice((seed >> 8) % (members.length + 1), 0, again);
+          const doubled = `${'[{"x":'.repeat(depth)}{${members.join(',')}}${'}]'.repeat(depth)}`;
+          assert.ok(parseStrictJson(Buffer.from(without)).ok);
+          const parsed = parseStrictJson(Buffer.from(doubled));
+          assert.ok(!parsed.ok);
+          assert.equal(parsed.failure.kind, 'duplicate_key');
+        },
+      ),
       { numRuns: 2_000 },
     );
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -29,7 +29,7 @@ describe('credential strategy file', () => {
     ...changes,
   });
   const issue = (id = 'alice', changes = {}) => createBroker({ secretsDir: root() }).issue(config(changes), user(id));
-  const valueOf = async (id = 'alice', changes = {}) => {
+  const header = async (id = 'alice', changes = {}) => {
     const result = await issue(id, changes);
     return result.ok ? result.value.setHeaders[0]?.value.reveal() : `${result.failure.kind}: ${result.failure.detail}`;
   };
@@ -37,8 +37,8 @@ describe('credential strategy file', () => {
   it('gives each user their own', async () => {
     put('tickets/alice', 'alices-secret\n');
     put('tickets/bob', 'bobs-secret');
-    assert.equal(await valueOf('alice'), 'Bearer alices-secret');
-    assert.equal(await valueOf('bob'), 'Bearer bobs-secret');
+    assert.equal(await header('alice'), 'Bearer alices-secret');
+    assert.equal(await header('bob'), 'Bearer bobs-secret');
   });
 
   it('names the header in lower case, says whose credential it is, and shows the secret nowhere', async () => {
@@ -55,9 +55,9 @@ describe('credential strategy file', () => {
 
   it('takes the secret as it is, replacement patterns too', async () => {
     put('tickets/alice', "$&$1$$`'");
-    assert.equal(await valueOf('alice', { format: '<{secret}>' }), "<$&$1$$`'>");
+    assert.equal(await header('alice', { format: '<{secret}>' }), "<$&$1$$`'>");
     put('tickets/alice', '{secret}{user}');
-    assert.equal(await valueOf(), 'Bearer {secret}{user}');
+    assert.equal(await header(), 'Bearer {secret}{user}');
   });
 
   const unusable: readonly [string, string | Buffer][] = [
@@ -75,22 +75,22 @@ describe('credential strategy file', () => {
   for (const [what, content] of unusable) {
     it(`refuses ${what}`, async () => {
       put('tickets/alice', content);
-      assert.match(String(await valueOf()), /^unusable: tickets\/alice /);
+      assert.match(String(await header()), /^unusable: tickets\/alice /);
     });
   }
 
   it('drops one line ending, of either kind', async () => {
     put('tickets/alice', 'a\r\n');
-    assert.equal(await valueOf(), 'Bearer a');
+    assert.equal(await header(), 'Bearer a');
     put('tickets/alice', 'a'.repeat(8_192));
-    assert.equal(String(await valueOf()).length, 'Bearer '.length + 8_192);
+    assert.equal(String(await header()).length, 'Bearer '.length + 8_192);
   });
 
   it('has none for a user without a file', async () => {
-    assert.match(String(await valueOf('carol')), /^absent: tickets\/carol/);
+    assert.match(String(await header('carol')), /^absent: tickets\/carol/);
     put('tickets/alice', 'a');
-    assert.match(String(await valueOf('x', { path: 'tickets/alice/{user}' })), /^absent/);
-    assert.match(String(await valueOf('tickets', { path: '{user}' })), /^unusable: tickets: EISDIR/);
+    assert.match(String(await header('x', { path: 'tickets/alice/{user}' })), /^absent/);
+    assert.match(String(await header('tickets', { path: '{user}' })), /^unusable: tickets: EISDIR/);
   });
 
   it('has none for anyone without a secrets directory', async () => {
@@ -98,24 +98,34 @@ describe('credential strategy file', () => {
     assert.equal(!result.ok && result.failure.kind, 'unusable');
   });
 
-  for (const id of ['../../outside', '../outside', '..', '.', '/etc/passwd', 'alice/../../../outside', '..%2f..%2foutside', '..\\outside', 'alice\0']) {
+  for (const id of [
+    '../../outside',
+    '../outside',
+    '..',
+    '.',
+    '/etc/passwd',
+    'alice/../../../outside',
+    '..%2f..%2foutside',
+    '..\\outside',
+    'alice\0',
+  ]) {
     it(`does not leave the directory for the user ${JSON.stringify(id)}`, async () => {
       put('tickets/alice', 'alices-secret');
-      assert.match(String(await valueOf(id)), /^absent: tickets\/[A-Za-z0-9_-]{43}: ENOENT$/);
+      assert.match(String(await header(id)), /^absent: tickets\/[A-Za-z0-9_-]{43}: ENOENT$/);
       put(`tickets/${userPathSegment(id)}`, 'own');
-      assert.equal(await valueOf(id), 'Bearer own');
+      assert.equal(await header(id), 'Bearer own');
     });
   }
 
   it('does not follow a link out of the directory', async () => {
     symlinkSync(join(directory, 'outside'), join(root(), 'tickets', 'alice'));
-    assert.match(String(await valueOf()), /^unusable: .* outside the secrets directory/);
+    assert.match(String(await header()), /^unusable: .* outside the secrets directory/);
     symlinkSync('../../outside', join(root(), 'tickets', 'bob'));
-    assert.match(String(await valueOf('bob')), /^unusable: .* outside the secrets directory/);
+    assert.match(String(await header('bob')), /^unusable: .* outside the secrets directory/);
     mkdirSync(join(directory, 'secrets-too'));
     writeFileSync(join(directory, 'secrets-too', 'x'), 'x');
     symlinkSync('../../secrets-too/x', join(root(), 'tickets', 'carol'));
-    assert.match(String(await valueOf('carol')), /^unusable: .* outside the secrets directory/);
+    assert.match(String(await header('carol')), /^unusable: .* outside the secrets directory/);
   });
 
   it('follows the links of a Kubernetes mount, and sees a rotation at once', async () => {
@@ -124,15 +134,15 @@ describe('credential strategy file', () => {
     writeFileSync(join(mount, '..2026_01', 'alice'), 'old');
     symlinkSync('..2026_01', join(mount, '..data'));
     symlinkSync('..data/alice', join(mount, 'alice'));
-    assert.equal(await valueOf(), 'Bearer old');
+    assert.equal(await header(), 'Bearer old');
 
     mkdirSync(join(mount, '..2026_02'));
     writeFileSync(join(mount, '..2026_02', 'alice'), 'new');
     symlinkSync('..2026_02', join(mount, '..data_tmp'));
     renameSync(join(mount, '..data_tmp'), join(mount, '..data'));
-    assert.equal(await valueOf(), 'Bearer new');
+    assert.equal(await header(), 'Bearer new');
     unlinkSync(join(mount, 'alice'));
-    assert.match(String(await valueOf()), /^absent/);
+    assert.match(String(await header()), /^absent/);
   });
 
   it('works when the secrets directory is itself a link', async () => {
@@ -141,17 +151,14 @@ describe('credential strategy file', () => {
     const result = await createBroker({ secretsDir: join(directory, 'link') }).issue(config(), user('alice'));
     assert.equal(result.ok, true);
   });
-
-  it('refuses a file that it may not read', { skip: process.getuid?.() === 0 && 'root may read everything' }, async () => {
-    put('tickets/alice', 'a');
-    chmodSync(join(root(), 'tickets/alice'), 0);
-    assert.match(String(await valueOf()), /^unusable: tickets\/alice: EACCES/);
-  });
 });
 
 describe('credential strategy none', () => {
   it('sets nothing, for everyone', async () => {
-    const result = await createBroker({ secretsDir: undefined }).issue({ strategy: 'none' }, { id: 'a', subject: 'a', issuer: 'i', groups: [] });
+    const result = await createBroker({ secretsDir: undefined }).issue(
+      { strategy: 'none' },
+      { id: 'a', subject: 'a', issuer: 'i', groups: [] },
+    );
     assert.deepEqual(result, { ok: true, value: { setHeaders: [], label: 'none', expiresAtMs: undefined } });
   });
 });

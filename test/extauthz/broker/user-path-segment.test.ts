@@ -8,27 +8,30 @@ describe('a user id as a path segment', () => {
     it(`stands for itself: ${id}`, () => assert.equal(userPathSegment(id), id));
   }
 
-  const hashed: readonly [string, string][] = [
-    ['alice@example.com', '_40ZBLbUFnMhU0jcWcTccOoOuXHHg3VBkFgjiC-9R94'],
-    ['auth0|7', ''],
-    ['.', ''],
-    ['..', ''],
-    ['..data', ''],
-    ['.hidden', ''],
-    ['../bob', ''],
-    ['a/b', ''],
-    ['a\\b', ''],
-    ['/etc/passwd', ''],
-    ['a\u0000', ''],
-    ['', ''],
-    ['ålice', ''],
-    ['a'.repeat(129), ''],
-    ['a'.repeat(43), ''],
+  it('is the base64url of its SHA-256 otherwise', () => {
+    assert.equal(userPathSegment('alice@example.com'), '_42YGfwOEr8NJIkuRZh-JJoo3Og2qFytYOKOqqjG2XY');
+  });
+
+  const hashed = [
+    'auth0|7',
+    '.',
+    '..',
+    '..data',
+    '.hidden',
+    '../bob',
+    'a/b',
+    'a\\b',
+    '/etc/passwd',
+    'a\u0000',
+    '',
+    'ålice',
+    'a'.repeat(129),
+    'a'.repeat(43),
   ];
-  for (const [id, expected] of hashed) {
+  for (const id of hashed) {
     it(`is hashed: ${JSON.stringify(id)}`, () => {
       assert.match(userPathSegment(id), /^[A-Za-z0-9_-]{43}$/);
-      if (expected !== '') assert.equal(userPathSegment(id), expected);
+      assert.notEqual(userPathSegment(id), id);
     });
   }
 

@@ -10,7 +10,17 @@ describe('Authorization field', () => {
   for (const field of [undefined, '', ' ']) {
     it(`is missing when it is ${JSON.stringify(field)}`, () => assert.equal(kindOf(field), 'missing'));
   }
-  for (const field of ['a.b.c', 'Basic YTpi', 'Bearer', 'Bearer a b', 'Bearer a, Bearer b', 'Bearer a,b', 'Bearer a\tb', 'Bearer "a"', 'Bearera']) {
+  for (const field of [
+    'a.b.c',
+    'Basic YTpi',
+    'Bearer',
+    'Bearer a b',
+    'Bearer a, Bearer b',
+    'Bearer a,b',
+    'Bearer a\tb',
+    'Bearer "a"',
+    'Bearera',
+  ]) {
     it(`is malformed when it is "${field}"`, () => assert.equal(kindOf(field), 'malformed'));
   }
   function kindOf(field: string | undefined): string {
@@ -20,7 +30,11 @@ describe('Authorization field', () => {
 });
 
 describe('what a caller hears about its token', () => {
-  const said = { missing: 'the user token is missing', expired: 'the user token has expired', keys_unavailable: 'the user token cannot be verified at the moment' };
+  const said = {
+    missing: 'the user token is missing',
+    expired: 'the user token has expired',
+    keys_unavailable: 'the user token cannot be verified at the moment',
+  };
   for (const kind of TOKEN_FAILURES) {
     it(`after ${kind}`, () => {
       const expected = kind in said ? said[kind as keyof typeof said] : 'the user token is not valid for this service';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileKeys } from '../../../extauthz/identity/file-keys.ts';
 import { verifyToken } from '../../../extauthz/identity/verify-token.ts';
-import { recordingLogger, silentLogger } from '../support/test-logger.ts';
 import { startTestIssuer, type TestIssuer, WORKLOAD_AUDIENCE, workloadClaims } from '../support/test-issuer.ts';
+import { recordingLogger, silentLogger } from '../support/test-logger.ts';
 
 describe('keys from a file', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sidegate-keys-'));

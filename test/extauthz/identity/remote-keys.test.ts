@@ -5,8 +5,8 @@ import { fetchKeysWith } from '../../../extauthz/identity/fetch-keys.ts';
 import { KeysUnavailable } from '../../../extauthz/identity/keys.ts';
 import { type FetchKeys, remoteKeys } from '../../../extauthz/identity/remote-keys.ts';
 import { verifyToken } from '../../../extauthz/identity/verify-token.ts';
-import { recordingLogger, silentLogger } from '../support/test-logger.ts';
 import { startTestIssuer, type TestIssuer, USER_AUDIENCE, userClaims } from '../support/test-issuer.ts';
+import { recordingLogger, silentLogger } from '../support/test-logger.ts';
 
 const MINUTE_MS = 60_000;
 const fetchPlain = fetchKeysWith({ namedBy: { caFile: 'CA', tokenFile: 'TOKEN' }, now: Date.now });

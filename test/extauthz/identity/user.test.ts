@@ -4,8 +4,8 @@ import { exportJWK, exportSPKI, generateKeyPair, importJWK, type JWTHeaderParame
 import { fetchKeysWith } from '../../../extauthz/identity/fetch-keys.ts';
 import { remoteKeys } from '../../../extauthz/identity/remote-keys.ts';
 import { createUserVerifier, type UserVerifier } from '../../../extauthz/identity/user.ts';
-import { silentLogger } from '../support/test-logger.ts';
 import { nowS, startTestIssuer, type TestIssuer, USER_AUDIENCE, userClaims, workloadClaims } from '../support/test-issuer.ts';
+import { silentLogger } from '../support/test-logger.ts';
 
 const NAMED_BY = { caFile: 'CA', tokenFile: 'TOKEN' };
 
@@ -17,7 +17,12 @@ describe('user tokens', () => {
   const verifierOf = (from: TestIssuer, algorithms = ['RS256', 'ES256', 'EdDSA']) =>
     createUserVerifier(
       { issuer: from.url, audience: USER_AUDIENCE, algorithms, groupsClaim: 'groups' },
-      remoteKeys({ from: { issuer: from.url }, fetch: fetchKeysWith({ namedBy: NAMED_BY, now: Date.now }), now: Date.now, logger: silentLogger }),
+      remoteKeys({
+        from: { issuer: from.url },
+        fetch: fetchKeysWith({ namedBy: NAMED_BY, now: Date.now }),
+        now: Date.now,
+        logger: silentLogger,
+      }),
     );
 
   before(async () => {

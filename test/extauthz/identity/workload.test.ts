@@ -4,8 +4,8 @@ import type { JWTPayload } from 'jose';
 import { fetchKeysWith } from '../../../extauthz/identity/fetch-keys.ts';
 import { remoteKeys } from '../../../extauthz/identity/remote-keys.ts';
 import { createWorkloadVerifier, type WorkloadVerifier } from '../../../extauthz/identity/workload.ts';
-import { silentLogger } from '../support/test-logger.ts';
 import { nowS, startTestIssuer, type TestIssuer, userClaims, WORKLOAD_AUDIENCE, workloadClaims } from '../support/test-issuer.ts';
+import { silentLogger } from '../support/test-logger.ts';
 
 describe('workload tokens', () => {
   let issuer: TestIssuer;
@@ -19,7 +19,8 @@ describe('workload tokens', () => {
   });
   after(() => issuer.close());
 
-  const verify = async (changes: JWTPayload, header = {}) => workloads.verify(await issuer.sign(workloadClaims(issuer, changes), header), Date.now());
+  const verify = async (changes: JWTPayload, header = {}) =>
+    workloads.verify(await issuer.sign(workloadClaims(issuer, changes), header), Date.now());
 
   it('accepts a projected service-account token', async () => {
     const exp = nowS() + 3_600;
@@ -42,8 +43,16 @@ describe('workload tokens', () => {
   });
 
   const refused: readonly [string, string, JWTPayload][] = [
-    ['a namespace that differs from the subject', 'bad_claim', { 'kubernetes.io': { namespace: 'other', serviceaccount: { name: 'helpdesk' } } }],
-    ['a service account that differs from the subject', 'bad_claim', { 'kubernetes.io': { namespace: 'agents', serviceaccount: { name: 'admin' } } }],
+    [
+      'a namespace that differs from the subject',
+      'bad_claim',
+      { 'kubernetes.io': { namespace: 'other', serviceaccount: { name: 'helpdesk' } } },
+    ],
+    [
+      'a service account that differs from the subject',
+      'bad_claim',
+      { 'kubernetes.io': { namespace: 'agents', serviceaccount: { name: 'admin' } } },
+    ],
     ['no kubernetes.io claim', 'bad_claim', { 'kubernetes.io': undefined }],
     ['a kubernetes.io claim that is an array', 'bad_claim', { 'kubernetes.io': [] }],
     ['no service account', 'bad_claim', { 'kubernetes.io': { namespace: 'agents' } }],

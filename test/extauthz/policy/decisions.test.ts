@@ -40,7 +40,13 @@ const FOLDER = new URL('../../cases/policy/decisions/', import.meta.url);
 const NOW = '2026-01-01T00:00:00Z';
 
 for (const file of readdirSync(FOLDER)) {
-  const { description, bundle: data, cases, lists = [], groups = [] } = parse(readFileSync(new URL(file, FOLDER), 'utf8'), {
+  const {
+    description,
+    bundle: data,
+    cases,
+    lists = [],
+    groups = [],
+  } = parse(readFileSync(new URL(file, FOLDER), 'utf8'), {
     merge: true,
   }) as CaseFile;
   describe(description, () => {
@@ -61,7 +67,12 @@ for (const file of readdirSync(FOLDER)) {
     }
     for (const { name, as, now = NOW, ask, want } of lists) {
       test(`list: ${name}`, () => {
-        const question = { principal: principal(as), server: ask.server, action: ask.action ?? ('CallTool' as const), names: ask.names ?? [] };
+        const question = {
+          principal: principal(as),
+          server: ask.server,
+          action: ask.action ?? ('CallTool' as const),
+          names: ask.names ?? [],
+        };
         assert.deepEqual(bundle.visible({ ...question, nowMs: Date.parse(now) }), want);
       });
     }

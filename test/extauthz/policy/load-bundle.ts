@@ -3,8 +3,8 @@ import { type Bundle, createPolicyEngine } from '../../../extauthz/policy/engine
 import { type BundleData, bundleFiles } from './bundle-files.ts';
 
 /** Loads a bundle that is meant to be good. */
-export function loadBundle(data: BundleData): Bundle {
-  const loaded = createPolicyEngine().load(bundleFiles(data));
+export function loadBundle(data: BundleData, onFault?: (cause: unknown) => void): Bundle {
+  const loaded = createPolicyEngine(onFault).load(bundleFiles(data));
   if (!loaded.ok) throw new Error(`the bundle was refused: ${JSON.stringify(loaded.failure, undefined, 1)}`);
   return loaded.value;
 }

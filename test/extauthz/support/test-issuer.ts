@@ -38,7 +38,8 @@ export async function startTestIssuer(alg: 'ES256' | 'RS256' | 'EdDSA' = 'ES256'
     if (behaviour === 'hanging') return;
     if (behaviour === 'broken') return void response.writeHead(500).end('no');
     if (request.url === '/jwks') return void response.setHeader('content-type', 'application/json').end(JSON.stringify(jwks()));
-    if (request.url === '/.well-known/openid-configuration') return void response.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks` }));
+    if (request.url === '/.well-known/openid-configuration')
+      return void response.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks` }));
     response.writeHead(404).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,0 +1,78 @@
+import type { Bound, Budget } from './budget.ts';
+import { CONCURRENCY } from './budget.ts';
+import type { Gateway } from './gateways/gateway.ts';
+import type { LoadOrder, LoadResult } from './load/run-load.ts';
+import type { Child } from './machine/child.ts';
+import { processUsage } from './machine/process-usage.ts';
+import type { CallKind } from './messages.ts';
+import type { LoadReply } from './processes/load.ts';
+
+/** One row measured at one concurrency. */
+export interface Measurement {
+  readonly calls: number;
+  readonly callsPerSecond: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  /** CPU time of the gateway process a call; null without a gateway, or where it cannot be read. */
+  readonly gatewayCpuUs: number | null;
+  /** Share of one processor that the gateway, or the load process, was using. At 1 it is the bottleneck. */
+  readonly gatewayBusy: number | null;
+  readonly loadBusy: number;
+}
+
+/** One row in one round. */
+export interface Sample {
+  readonly single: Measurement;
+  readonly concurrent: Measurement;
+  readonly idleRssMb: number | null;
+  readonly usedRssMb: number | null;
+  readonly readyMs: number | null;
+}
+
+export interface MeasureOptions {
+  readonly load: Child;
+  readonly kind: CallKind;
+  readonly userToken: string;
+  readonly budget: Budget;
+  /** Gives each load serial numbers of its own. */
+  readonly nextCalls: (count: number) => number;
+}
+
+/** Warms one gateway up, then measures it with one connection and with many. */
+export async function measure(gateway: Gateway, { load, kind, userToken, budget, nextCalls }: MeasureOptions): Promise<Sample> {
+  const { pid, port, path } = gateway;
+  const usage = () => (pid === undefined ? undefined : processUsage(pid));
+  const run = async ({ maxCalls, maxMs }: Bound, connections: number): Promise<Measurement> => {
+    const target = { host: '127.0.0.1', port, path, userToken };
+    const before = usage();
+    const result = await runIn(load, { kind, target, connections, maxCalls, maxMs, firstCall: nextCalls(maxCalls) });
+    const after = usage();
+    const { calls, seconds, p50Us, p99Us, cpuSeconds } = result;
+    const gatewayCpu = before === undefined || after === undefined ? undefined : after.cpuSeconds - before.cpuSeconds;
+    return {
+      calls,
+      callsPerSecond: calls / seconds,
+      p50Us,
+      p99Us,
+      gatewayCpuUs: gatewayCpu === undefined ? null : (gatewayCpu / calls) * 1_000_000,
+      gatewayBusy: gatewayCpu === undefined ? null : gatewayCpu / seconds,
+      loadBusy: cpuSeconds / seconds,
+    };
+  };
+  const idleRssMb = usage()?.rssMb ?? null;
+  // The first call alone, so that whatever is decided or connected once is not waited for by all connections at the same time.
+  await run({ maxCalls: 1, maxMs: budget.warmUp.maxMs }, 1);
+  await run(budget.warmUp, CONCURRENCY);
+  const single = await run(budget.single, 1);
+  const concurrent = await run(budget.concurrent, CONCURRENCY);
+  return { single, concurrent, idleRssMb, usedRssMb: usage()?.rssMb ?? null, readyMs: gateway.readyMs ?? null };
+}
+
+/** Has the load process carry out one order. */
+async function runIn(load: Child, order: LoadOrder): Promise<LoadResult> {
+  const reply = new Promise<LoadReply>((resolve) => load.process.once('message', (message) => resolve(message as LoadReply)));
+  load.process.send(order);
+  const answered = await Promise.race([reply, load.died]);
+  if ('fault' in answered) throw new Error(answered.fault);
+  return answered.result;
+}

@@ -1,0 +1,97 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Budget } from './budget.ts';
+import { type Child, startBenchProcess } from './machine/child.ts';
+import type { Pinning } from './machine/pinning.ts';
+import { measure, type Sample } from './measure.ts';
+import { startIssuer } from './mesh/identity.ts';
+import { startPolicyService } from './mesh/policy-service.ts';
+import { ROW_NAMES, ROWS, type Row, type RowName } from './rows.ts';
+
+export interface BenchOptions {
+  readonly budget: Budget;
+  readonly pinning: Pinning;
+  /** Command line of `sidegate`, without its arguments. */
+  readonly sidegate: readonly [string, ...string[]];
+  readonly progress: (line: string) => void;
+}
+
+/** Every sample of every row that could run, and why the others could not. */
+export interface BenchRun {
+  readonly samples: ReadonlyMap<RowName, readonly Sample[]>;
+  readonly skipped: ReadonlyMap<RowName, string>;
+}
+
+/**
+ * Measures every row in every round. Odd rounds go through the rows backwards, so that a machine that slows down or speeds up
+ * does not favour one of them; each row has a new gateway process in each round.
+ * @throws {Error} when a process does not start, or any answer is not what it must be.
+ */
+export async function runBench({ budget, pinning, sidegate, progress }: BenchOptions): Promise<BenchRun> {
+  const skipped = new Map<RowName, string>();
+  for (const name of ROW_NAMES) {
+    const why = (ROWS[name] as Row).missing?.();
+    if (why === undefined) continue;
+    skipped.set(name, why);
+    progress(`SKIPPED: ${ROWS[name].label}: ${why}`);
+  }
+  const names = ROW_NAMES.filter((name) => !skipped.has(name));
+  const samples = new Map<RowName, Sample[]>(names.map((name) => [name, []]));
+
+  await using stack = new AsyncDisposableStack();
+  const started = <T>(value: T, stop: (value: T) => Promise<void> | void): T => stack.adopt(value, stop);
+  const root = started(mkdtempSync(join(tmpdir(), 'sidegate-bench-')), (path) => rmSync(path, { recursive: true, force: true }));
+  const stopChild = ({ child }: { readonly child: Child }) => child.stop();
+  const issuer = started(await startIssuer(), (running) => running.close());
+  const upstream = started(await startBenchProcess('upstream', pinning.upstream), stopChild);
+  const traces = started(await startBenchProcess('trace-sink', pinning.upstream), stopChild);
+  const load = started(await startBenchProcess('load', pinning.load), stopChild);
+  let calls = 0;
+  const nextCalls = (count: number): number => {
+    calls += count;
+    return calls - count;
+  };
+  let directories = 0;
+  const newDirectory = (): string => {
+    const path = join(root, String(directories++));
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  };
+
+  for (let round = 0; round < budget.rounds; round += 1) {
+    // New in each round, so that no round works on the audit records of the one before.
+    const policyService = await startPolicyService({
+      directory: newDirectory(),
+      sidegate,
+      issuer,
+      upstreamPort: upstream.port,
+      processor: pinning.policyService,
+    });
+    try {
+      for (const name of round % 2 === 0 ? names : names.toReversed()) {
+        const { label, kind, start }: Row = ROWS[name];
+        const gateway = await start({
+          upstreamPort: upstream.port,
+          processor: pinning.gateway,
+          directory: newDirectory(),
+          sidegate,
+          policyService,
+          tracesPort: traces.port,
+        });
+        try {
+          await sleep(budget.settleMs);
+          const sample = await measure(gateway, { load: load.child, kind, userToken: issuer.userToken, budget, nextCalls });
+          samples.get(name)?.push(sample);
+          progress(`round ${round + 1} of ${budget.rounds}: ${label}: ${Math.round(sample.concurrent.callsPerSecond)} calls/s`);
+        } finally {
+          await gateway.stop();
+        }
+      }
+    } finally {
+      await policyService.stop();
+    }
+  }
+  return { samples, skipped };
+}

@@ -1,0 +1,355 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Gate, startGate } from '../support/gate.ts';
+import { type Answer, call, MCP_HEADERS, type RawRequest, rpcError, send } from '../support/mcp-request.ts';
+import { echoResult, json, startUpstream, type Upstream } from '../support/upstream.ts';
+
+const POLICIES = `
+@id("allow-safe")
+permit (principal, action == Action::"CallUndeclaredTool", resource == Tool::"files/safe");
+@id("allow-read")
+permit (principal, action == Action::"ReadResource", resource) when { resource.uri like "file:///public/*" };
+@id("bob-all")
+permit (principal == User::"bob", action == Action::"CallUndeclaredTool", resource);
+@id("no-danger")
+@reason("danger is never allowed")
+forbid (principal, action == Action::"CallUndeclaredTool", resource == Tool::"files/danger");
+`;
+
+let upstream: Upstream;
+let gate: Gate;
+let alice: string;
+
+before(async () => {
+  upstream = await startUpstream();
+  gate = await startGate({
+    servers: { files: upstream.url, tokens: upstream.url, dead: 'http://127.0.0.1:9/mcp' },
+    policies: `${POLICIES}
+      permit (principal, action == Action::"CallUndeclaredTool", resource in Server::"tokens");
+      permit (principal, action == Action::"CallUndeclaredTool", resource in Server::"dead");`,
+    files: {
+      'servers/tokens.yaml': `name: tokens\nurl: ${upstream.url}\ntransport: streamable-http\ncredential: {strategy: file, path: "tokens/{user}", header: authorization, format: "Bearer {secret}"}\n`,
+    },
+    secrets: { 'tokens/alice': 'alices-upstream-secret\n' },
+    sidecarEnv: { SIDEGATE_MAX_BODY_BYTES: '65536', SIDEGATE_RECEIVE_TIMEOUT_MS: '2000' },
+  });
+  alice = await gate.token('alice');
+});
+
+after(async () => {
+  await gate.stop();
+  await upstream.close();
+});
+
+beforeEach(() => {
+  upstream.behave(echoResult);
+  upstream.arrived.length = 0;
+  upstream.abandoned.length = 0;
+});
+
+function post(body: string | Uint8Array, options: RawRequest & { token?: string; server?: string } = {}): Promise<Answer> {
+  const { token = alice, server = 'files', headers = {} } = options;
+  return send(gate.port, { path: `/${server}/mcp`, body, ...options, headers: { ...MCP_HEADERS, authorization: `Bearer ${token}`, ...headers } });
+}
+
+function assertRefused(answer: Answer, code: number, reasonCode?: string): void {
+  assert.equal(rpcError(answer)?.code, code, answer.text);
+  if (reasonCode !== undefined) assert.equal(rpcError(answer)?.data?.sidegate.code, reasonCode);
+  assert.equal(upstream.arrived.length, 0, 'nothing may reach the server');
+}
+
+describe('who may speak', () => {
+  it('lets a permitted call through, byte for byte', async () => {
+    const body = '{"jsonrpc": "2.0",\n "id": 12345678901234567890123, "method":"tools/call","params":{"name":"safe","arguments":{"n":1e400,"big":12345678901234567890123}}}';
+    const answer = await post(body);
+    assert.equal(answer.status, 200);
+    assert.equal(upstream.arrived[0]?.body.toString(), body);
+  });
+
+  for (const [name, tokenOf] of [
+    ['no token', async () => ''],
+    ['a token that is no JWT', async () => 'abc.def'],
+    ['an unsigned token', async () => `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"alice"}').toString('base64url')}.`],
+    ['an expired token', () => gate.token('alice', { exp: Math.floor(Date.now() / 1_000) - 60 })],
+    ['a token for somebody else’s service', () => gate.token('alice', { aud: 'other' })],
+    ['a token of another issuer', () => gate.token('alice', { iss: 'https://evil.example' })],
+    ['a workload token in place of a user’s', () => gate.token('alice', { aud: 'sidegate-policy' })],
+  ] as const) {
+    it(`refuses ${name}, without HTTP 401`, async () => {
+      const answer = await post(call('safe'), { token: await tokenOf() });
+      assert.equal(answer.status, 200);
+      assert.equal(answer.headers['www-authenticate'], undefined);
+      assertRefused(answer, 4030, 'unauthenticated');
+    });
+  }
+
+  it('does not believe fields or _meta about who the user is', async () => {
+    const headers = { 'x-forwarded-user': 'bob', 'x-user': 'bob', 'x-sidegate-user': 'bob', baggage: 'user=bob' };
+    const body = JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'other', arguments: {}, _meta: { user: 'bob', 'sidegate/user': 'bob' } },
+    });
+    assertRefused(await post(body, { headers }), 4030, 'not_permitted');
+  });
+
+  for (const [name, headers] of [
+    ['a foreign Host', { host: 'evil.example' }],
+    ['a Host that only starts like localhost', { host: 'localhost.evil.example' }],
+    ['a foreign Origin', { origin: 'https://evil.example' }],
+    ['the null Origin', { origin: 'null' }],
+  ] as const) {
+    it(`refuses ${name} with 403`, async () => {
+      const answer = await post(call('safe'), { headers });
+      assert.equal(answer.status, 403);
+      assertRefused(answer, -32600);
+    });
+  }
+
+  it('refuses two Authorization fields', async () => {
+    const answer = await post(call('safe'), { headers: { authorization: [`Bearer ${alice}`, 'Bearer other'] } });
+    assert.equal(answer.status, 400);
+    assertRefused(answer, -32600);
+  });
+});
+
+describe('what the server gets', () => {
+  it('is the user’s own credential and nothing the agent forged', async () => {
+    await post(call('x'), { server: 'tokens', headers: { cookie: 'c=1', 'x-api-key': 'k', 'x-forwarded-user': 'bob', connection: 'authorization' } });
+    const headers = upstream.arrived[0]?.headers ?? {};
+    assert.equal(headers['authorization'], 'Bearer alices-upstream-secret');
+    for (const name of ['cookie', 'x-api-key', 'x-forwarded-user']) assert.equal(headers[name], undefined, name);
+    assert.doesNotMatch(JSON.stringify(headers), new RegExp(alice.slice(-20)));
+  });
+
+  it('is nothing at all for a user without a credential: never an anonymous call', async () => {
+    assertRefused(await post(call('x'), { server: 'tokens', token: await gate.token('carol') }), 4030, 'no_credential');
+  });
+
+  for (const user of ['../tokens/alice', 'tokens/../alice', '..', 'alice/', 'alice\0', '%61lice']) {
+    it(`is not another user’s credential for a user called ${JSON.stringify(user)}`, async () => {
+      assertRefused(await post(call('x'), { server: 'tokens', token: await gate.token(user) }), 4030);
+    });
+  }
+});
+
+describe('hidden and forbidden tools', () => {
+  it('refuses a hidden tool that is called directly, and says why', async () => {
+    const answer = await post(call('danger'));
+    assert.equal(answer.status, 200);
+    assertRefused(answer, 4030, 'forbidden');
+    const error = rpcError(answer);
+    assert.equal(error?.message, 'danger is never allowed');
+    assert.match(error?.data?.sidegate.decisionId ?? '', /^[0-9a-f-]{36}$/);
+    assert.match(error?.data?.sidegate.revision ?? '', /^[0-9a-f]+$/);
+  });
+
+  const tools = [{ name: 'safe' }, { name: 'danger', description: 'the secret one' }, { name: 'other' }];
+  const listRequest = JSON.stringify({ jsonrpc: '2.0', id: 'l', method: 'tools/list' });
+  const message = JSON.stringify({ jsonrpc: '2.0', id: 'l', result: { tools, nextCursor: 'more' } });
+
+  it('hides them in a JSON list, keeping the cursor', async () => {
+    upstream.behave((_request, response) => void response.writeHead(200, { 'content-type': 'Application/JSON; charset=utf-8' }).end(message));
+    const answer = await post(listRequest);
+    assert.deepEqual(JSON.parse(answer.text).result, { tools: [{ name: 'safe' }], nextCursor: 'more' });
+  });
+
+  it('hides them in an event stream, however it is cut, and keeps ids, comments and other events', async () => {
+    upstream.behave(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const stream = `id: 0\ndata: \n\n: keep-alive\n\nevent: message\nid: 7\ndata: ${message}\n\n`;
+      for (let at = 0; at < stream.length; at += 7) {
+        response.write(stream.slice(at, at + 7));
+        if (at % 70 === 0) await sleep(1);
+      }
+      response.end();
+    });
+    const { text } = await post(listRequest);
+    assert.doesNotMatch(text, /danger|secret one|other/);
+    assert.match(text, /^id: 0\ndata: \n\n: keep-alive\n\nevent: message\nid: 7\ndata: \{.*"safe".*\}\n\n$/s);
+  });
+
+  it('hides them when a stream hands out a list that nobody asked for', async () => {
+    upstream.behave((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(`id: 1\ndata: ${message}\n\n`);
+    });
+    const answer = await send(gate.port, { method: 'GET', path: '/files/mcp', headers: { accept: 'text/event-stream', authorization: `Bearer ${alice}` } });
+    assert.equal(answer.status, 200);
+    assert.match(answer.text, /safe/);
+    assert.doesNotMatch(answer.text, /danger|other/);
+  });
+
+  for (const [name, contentType, body] of [
+    ['duplicate keys', 'application/json', '{"jsonrpc":"2.0","id":"l","result":{"tools":[],"tools":[{"name":"danger"}]}}'],
+    ['a case variant of the key', 'application/json', '{"jsonrpc":"2.0","id":"l","result":{"tools":[],"Tools":[{"name":"danger"}]}}'],
+    ['an array of messages', 'application/json', `[${message}]`],
+    ['text after the message', 'application/json', `${message}${message}`],
+    ['a content type that is not MCP’s', 'text/plain', message],
+    ['an unreadable event', 'text/event-stream', `data: ${message.slice(0, -1)}\n\n`],
+    ['a list larger than the limit', 'application/json', JSON.stringify({ jsonrpc: '2.0', id: 'l', result: { tools: [{ name: 'danger', x: 'y'.repeat(70_000) }] } })],
+  ] as const) {
+    it(`withholds a list with ${name}`, async () => {
+      upstream.behave((_request, response) => void response.writeHead(200, { 'content-type': contentType }).end(body));
+      const answer = await post(listRequest);
+      assert.doesNotMatch(answer.text, /danger/);
+      assert.match(answer.text, /"code":5020/);
+    });
+  }
+
+  it('does not pass on a compressed list', async () => {
+    upstream.behave((_request, response) => void response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(message));
+    assert.equal(rpcError(await post(listRequest))?.code, 5020);
+    assert.equal(upstream.arrived[0]?.headers['accept-encoding'], undefined);
+  });
+});
+
+describe('malformed messages', () => {
+  for (const [name, body, code, status] of [
+    ['not JSON', '{', -32700, 400],
+    ['nothing', '', -32700, 400],
+    ['a byte order mark', `\uFEFF${call('safe')}`, -32700, 400],
+    ['invalid UTF-8', Buffer.concat([Buffer.from(call('safe').slice(0, -3)), Buffer.from([0xff]), Buffer.from('}}}')]), -32700, 400],
+    ['a batch', `[${call('danger')}]`, -32600, 400],
+    ['two names', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","name":"danger"}}', -32700, 400],
+    ['two names, one escaped', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","n\\u0061me":"danger"}}', -32700, 400],
+    ['a name in another case', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","Name":"danger"}}', -32600, 400],
+    ['two methods', '{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call","params":{"name":"danger"}}', -32600, 400],
+    ['a call without an id', '{"jsonrpc":"2.0","method":"tools/call","params":{"name":"danger"}}', -32600, 400],
+    ['a call with id null', '{"jsonrpc":"2.0","id":null,"method":"tools/call","params":{"name":"safe"}}', -32600, 400],
+    ['a call with a fractional id', '{"jsonrpc":"2.0","id":1.5,"method":"tools/call","params":{"name":"safe"}}', -32600, 400],
+    ['a call with an object for an id', '{"jsonrpc":"2.0","id":{},"method":"tools/call","params":{"name":"safe"}}', -32600, 400],
+    ['two ids', '{"jsonrpc":"2.0","id":1,"id":2,"method":"tools/call","params":{"name":"safe"}}', -32700, 400],
+    ['a number for a name', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":1}}', -32602, 200],
+    ['no name', '{"jsonrpc":"2.0","id":1,"method":"tools/call"}', -32602, 200],
+    ['deep nesting', `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","arguments":${'['.repeat(5_000)}${']'.repeat(5_000)}}}`, -32700, 400],
+    ['a method of our own names', '{"jsonrpc":"2.0","id":1,"method":"http/stream"}', -32600, 400],
+  ] as const) {
+    it(`refuses ${name}`, async () => {
+      const answer = await post(body);
+      assert.equal(answer.status, status, answer.text);
+      assertRefused(answer, code);
+    });
+  }
+
+  it('refuses a method that MCP does not define and no policy names', async () => {
+    assertRefused(await post('{"jsonrpc":"2.0","id":1,"method":"admin/shutdown"}'), 4030, 'not_permitted');
+  });
+
+  for (const [name, headers, status] of [
+    ['another content type', { 'content-type': 'text/plain' }, 415],
+    ['another charset', { 'content-type': 'application/json; charset=utf-16' }, 415],
+    ['a compressed body', { 'content-encoding': 'gzip' }, 415],
+  ] as const) {
+    it(`refuses ${name}`, async () => {
+      const answer = await post(call('safe'), { headers });
+      assert.equal(answer.status, status);
+      assertRefused(answer, -32600);
+    });
+  }
+
+  it('refuses an oversized body, declared or not', async () => {
+    const large = call('safe', { text: 'x'.repeat(70_000) });
+    for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+      const answer = await post(large, { headers });
+      assert.equal(answer.status, 413);
+      assertRefused(answer, -32600);
+    }
+  });
+
+  for (const path of ['/files/mcp/../../x', '/files/other', '/files%2fmcp', '/unknown/mcp', '/', '//files/mcp', '/files/mcp?x=1', '/FILES/mcp', '/../files/mcp']) {
+    it(`knows no server at ${path}`, async () => {
+      const answer = await post(call('safe'), { path });
+      assert.equal(answer.status, 404);
+      assertRefused(answer, -32601);
+    });
+  }
+
+  it('refuses other HTTP methods', async () => {
+    for (const method of ['PUT', 'PATCH', 'OPTIONS', 'HEAD', 'TRACE']) {
+      const answer = await send(gate.port, { method, path: '/files/mcp', headers: { authorization: `Bearer ${alice}` } });
+      assert.equal(answer.status, 405, method);
+    }
+    assert.equal(upstream.arrived.length, 0);
+  });
+});
+
+describe('servers that misbehave', () => {
+  it('keeps a 401 and its challenge from the agent', async () => {
+    upstream.behave((_request, response) => void response.writeHead(401, { 'www-authenticate': 'Bearer realm="x"' }).end());
+    const answer = await post(call('safe'));
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers['www-authenticate'], undefined);
+    assert.equal(rpcError(answer)?.code, 5020);
+  });
+
+  it('does not follow or pass on a redirect', async () => {
+    upstream.behave((_request, response) => void response.writeHead(307, { location: 'http://127.0.0.1:1/steal' }).end());
+    const answer = await post(call('safe'));
+    assert.equal(rpcError(answer)?.code, 5020);
+    assert.equal(answer.headers['location'], undefined);
+    assert.equal(upstream.arrived.length, 1);
+  });
+
+  it('says that a server cannot be reached, without its address', async () => {
+    const answer = await post(call('x'), { server: 'dead' });
+    assert.equal(rpcError(answer)?.code, 5020);
+    assert.doesNotMatch(answer.text, /127\.0\.0\.1|ECONNREFUSED/);
+  });
+
+  it('ends a call whose server breaks off in the middle of a stream with an error', async () => {
+    upstream.behave(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(': working\n\ndata: {"jsonrpc":"2.0","method":"notifications/mess');
+      await sleep(50);
+      response.destroy();
+    });
+    const { text } = await post(call('safe', {}, 'the-id'));
+    assert.match(text, /\n\nevent: message\ndata: \{"jsonrpc":"2\.0","id":"the-id","error":\{"code":5020/);
+  });
+
+  it('sends a call once, also when the connection breaks', async () => {
+    upstream.behave((_request, response) => void response.destroy());
+    assert.equal(rpcError(await post(call('safe')))?.code, 5020);
+    assert.equal(upstream.arrived.length, 1);
+  });
+
+  it('passes 400 and 404 answers on as they are', async () => {
+    for (const [status, message] of [
+      [400, { jsonrpc: '2.0', id: 1, error: { code: -32022, message: 'no', data: { supported: ['2026-07-28'] } } }],
+      [404, { jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } }],
+    ] as const) {
+      upstream.behave((_request, response) => json(response, message, status));
+      const answer = await post(call('safe'));
+      assert.equal(answer.status, status);
+      assert.deepEqual(JSON.parse(answer.text), message);
+    }
+  });
+});
+
+it('leaves one audit record for every message, refused ones included, without argument values or secrets', async () => {
+  await post(call('safe', { password: 'hunter2' }, 'audit-1'));
+  await post(call('danger', { x: 1 }, 'audit-2'));
+  await post('{"broken');
+  let records = gate.audit();
+  for (let tries = 0; tries < 50 && records.filter(({ method }) => method === '').length === 0; tries += 1) {
+    await sleep(50);
+    records = gate.audit();
+  }
+  await sleep(200);
+  records = gate.audit().slice(-3);
+  assert.deepEqual(
+    records.map(({ effect, outcome, target, user, code }) => ({ effect, outcome, target, user: user?.id ?? null, code })),
+    [
+      { effect: 'allow', outcome: 'ok', target: 'safe', user: 'alice', code: '' },
+      { effect: 'deny', outcome: 'denied', target: 'danger', user: 'alice', code: 'forbidden' },
+      { effect: 'deny', outcome: 'rejected', target: '', user: null, code: 'malformed' },
+    ],
+  );
+  assert.deepEqual(records[0]?.argumentNames, ['password']);
+  const everything = JSON.stringify(gate.audit());
+  assert.doesNotMatch(everything, /hunter2|alices-upstream-secret/);
+  assert.equal(everything.includes(alice), false);
+});
