@@ -33,7 +33,8 @@ export const MARKS = {
     on: 'pod',
     values: 'JSON',
     default: 'written by the injector',
-    meaning: 'What the injector did: version, containers and volumes added, or that the pod opted out. Never read: forging it changes nothing.',
+    meaning:
+      'What the injector did: version, containers and volumes added, or that the pod opted out. Never read: forging it changes nothing.',
   },
 } as const satisfies Record<string, Mark>;
 
@@ -58,6 +59,9 @@ export function wishOf(pod: Pod): Wish {
   if (value === undefined || value === 'enabled') return { kind: 'inject' };
   return value === 'disabled' ? { kind: 'opt-out' } : { kind: 'unclear', value };
 }
+
+/** More are refused: each becomes a variable in every container. */
+export const MAX_SERVERS = 100;
 
 /** The server names the pod asks variables for, without repeats, and those that no server can have. */
 export function serversOf(pod: Pod): { readonly names: readonly string[]; readonly malformed: readonly string[] } {

@@ -1,4 +1,4 @@
-import { setting, type SettingValues } from '../runtime/env.ts';
+import { type SettingValues, setting } from '../runtime/env.ts';
 import { address, oneOf, optionalText, optionalUrl, text, wholeNumber } from '../runtime/setting-types.ts';
 import { sidecarSettings } from '../sidecar/config.ts';
 

@@ -2,7 +2,7 @@ import { metrics, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { AggregationType, MeterProvider } from '@opentelemetry/sdk-metrics';
+import { AggregationType, MeterProvider, type ScopeMetrics } from '@opentelemetry/sdk-metrics';
 import { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TracerProvider } from '@opentelemetry/sdk-trace';
 
 export interface Telemetry {
@@ -59,10 +59,18 @@ export function startTelemetry({ service, version, otlpEndpoint }: TelemetryOpti
   return {
     async metricsText() {
       const { resourceMetrics } = await reader.collect();
-      return serializer.serialize(resourceMetrics);
+      return serializer.serialize({ ...resourceMetrics, scopeMetrics: resourceMetrics.scopeMetrics.map(withUnits) });
     },
     async shutdown() {
       await Promise.allSettled([tracing.shutdown(), metering.shutdown()]);
     },
   };
+}
+
+/** Prometheus wants the unit in the name, which the serializer leaves to its caller. */
+function withUnits(scope: ScopeMetrics): ScopeMetrics {
+  const metrics = scope.metrics.map((metric) =>
+    metric.descriptor.unit === 's' ? { ...metric, descriptor: { ...metric.descriptor, name: `${metric.descriptor.name}.seconds` } } : metric,
+  );
+  return { ...scope, metrics };
 }

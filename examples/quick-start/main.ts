@@ -12,7 +12,7 @@ const USAGE = `The quick start: a whole mesh on this machine's loopback, and an 
 
   npm start                      start it, show what happens, stay up until Ctrl-C
   npm start -- --once            end afterwards: code 0 only if everything came out as the bundle says
-  npm start -- --json            print one JSON document instead of the table (progress goes to standard error)
+  npm -s start -- --json         print one JSON document instead of the table (-s keeps npm's own lines out of it)
   npm start -- --ports auto      use free ports instead of 9400, 9401, 9410, 9411 and 9500 to 9503
   npm start -- --sdk v2          run the agent with the SDK's v2 line, which speaks revision 2026-07-28
   npm start -- --state-dir DIR   keep keys, tokens, logs and the working copy of the bundle there instead of in .sidegate/

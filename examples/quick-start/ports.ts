@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { StartupError } from '../../runtime/lifecycle.ts';
 
@@ -15,32 +16,33 @@ const PORTS = {
 
 export type Ports = Readonly<Record<keyof typeof PORTS, number>>;
 
-/** Binds a port and lets it go again. Gives the port, or undefined when it is taken. Port 0 is any free one. */
-function tryPort(port: number, host: string): Promise<number | undefined> {
+/** Binds a port and lets it go again, to learn whether it is free. */
+function canBind(port: number, host: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(undefined);
+      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(false);
       // A machine without IPv6 has no ::1 on which anything could listen.
-      else if (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT') resolve(port);
+      else if (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT') resolve(true);
       else reject(error);
     });
-    probe.listen({ port, host, exclusive: true }, () => {
-      const bound = probe.address();
-      probe.close(() => resolve(typeof bound === 'object' && bound !== null ? bound.port : port));
-    });
+    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(true)));
   });
 }
 
 /** `localhost` is both addresses; a stranger on the other one would be sent the user's token. */
 async function isFree(port: number): Promise<boolean> {
-  return (await tryPort(port, '127.0.0.1')) !== undefined && (await tryPort(port, '::1')) !== undefined;
+  return (await canBind(port, '127.0.0.1')) && (await canBind(port, '::1'));
 }
+
+/** Below the range from which systems take the ports of outgoing connections: one of those could come between choosing and listening. */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
 
 async function anyFreePort(others: ReadonlySet<number>): Promise<number> {
   for (;;) {
-    const port = await tryPort(0, '127.0.0.1');
-    if (port !== undefined && !others.has(port) && (await isFree(port))) return port;
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    if (!others.has(port) && (await isFree(port))) return port;
   }
 }
 

@@ -17,7 +17,7 @@ const DECIMAL_DIGITS = 4;
 const MAX_DECIMAL = 922_337_203_685_477;
 /** Any decimal number of up to 15 significant digits survives the way through a double. */
 const MAX_SIGNIFICANT_DIGITS = 15;
-/** Cedar takes some 20 us for each value, and nothing else is decided meanwhile: arguments must not be a way to stop the service. */
+/** Cedar takes up to some 20 us for each value, and nothing else is decided meanwhile: arguments must not be a way to stop the service. */
 const MAX_VALUES = 1_000;
 
 interface Budget {

@@ -123,19 +123,35 @@ export class AuditSpool {
 
   async #deliver(): Promise<void> {
     let failing = false;
-    for (let batch = this.#batches[0]; batch !== undefined && !this.#stopped; batch = this.#batches[0]) {
+    while (this.#batches.length > 0 && !this.#stopped) {
+      const together = this.#nextBatches();
       try {
-        await this.#options.report(batch.records ?? readBatch(batch.file ?? ''));
+        await this.#options.report(together.flatMap(({ records, file }) => records ?? readBatch(file ?? '')));
       } catch (error) {
         if (!failing) this.#options.logger.warn({ err: error, backlog: this.backlog }, 'cannot deliver audit records; trying again');
         failing = true;
         await sleep(RETRY_MS, undefined, { ref: false });
         continue;
       }
-      this.#batches.shift();
-      this.#backlog -= batch.count;
-      if (batch.file !== undefined) rmSync(batch.file, { force: true });
+      failing = false;
+      this.#batches.splice(0, together.length);
+      for (const { count, file } of together) {
+        this.#backlog -= count;
+        if (file !== undefined) rmSync(file, { force: true });
+      }
     }
+  }
+
+  /** The oldest batch, and those after it that fit beside it: what gathered in small pieces during an outage leaves in large ones. */
+  #nextBatches(): readonly Batch[] {
+    let records = 0;
+    let batches = 0;
+    for (const { count } of this.#batches) {
+      records += count;
+      if (batches > 0 && records > MAX_BATCH_RECORDS) break;
+      batches += 1;
+    }
+    return this.#batches.slice(0, batches);
   }
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { readExtauthzConfig } from '../../../extauthz/config.ts';
 import { startPolicyService } from '../../../extauthz/serve.ts';
 import type { Stop } from '../../../runtime/lifecycle.ts';
-import { createCertificateAuthority, issueServerCertificate } from '../../../runtime/tls.ts';
+import { createServerCertificate } from '../../support/certificates.ts';
 import { type BundleText, TEST_BUNDLE } from './test-bundle.ts';
 import { startTestIssuer, type TestIssuer } from './test-issuer.ts';
 import { recordingLogger } from './test-logger.ts';
@@ -33,11 +33,9 @@ export async function startService(env: Readonly<Record<string, string>> = {}, b
     writeFileSync(`${file}.new`, content);
     renameSync(`${file}.new`, file);
   };
-  const authority = await createCertificateAuthority('test', Date.now(), 1);
-  const names = { commonName: 'localhost', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] };
-  const certificate = await issueServerCertificate(authority, names, Date.now(), 1);
-  put('tls/cert.pem', certificate.certificatePem);
-  put('tls/key.pem', certificate.privateKeyPem);
+  const { certPem, keyPem, caPem } = await createServerCertificate();
+  put('tls/cert.pem', certPem);
+  put('tls/key.pem', keyPem);
   mkdirSync(join(directory, 'secrets', 'tickets'), { recursive: true });
   const writeBundle: RunningService['writeBundle'] = (files) => {
     for (const [path, content] of Object.entries(files)) {
@@ -83,7 +81,7 @@ export async function startService(env: Readonly<Record<string, string>> = {}, b
     return {
       grpcPort: grpc.port,
       httpUrl: `http://127.0.0.1:${http.port}`,
-      caPem: authority.certificatePem,
+      caPem,
       users,
       workloads,
       directory,
