@@ -2,9 +2,8 @@ import type { Setting } from '../runtime/env.ts';
 import { runUntilSignal, StartupError } from '../runtime/lifecycle.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { AUDIT_HELP, auditTable, parseAuditCommand } from './audit-command.ts';
-import { CHECK_HELP, checkBundle, parseCheckCommand } from './check-command.ts';
+import { CHECK_HELP, parseCheckCommand } from './check-command.ts';
 import { extauthzSettings, readExtauthzConfig } from './config.ts';
-import { startPolicyService } from './serve.ts';
 import { openSqliteAuditStore } from './store/sqlite-audit-store.ts';
 
 const HELP = `Usage: sidegate extauthz [COMMAND]
@@ -27,7 +26,8 @@ const MISUSED = 2;
 /** Stopping takes a little longer than the streams get, so that audit records are stored. */
 const STOP_EXTRA_MS = 2_000;
 
-const COMMANDS: Readonly<Record<string, { readonly help: string; run(args: readonly string[]): Promise<void> | void }>> = {
+/** Each loads only what it needs, so that reading the audit does not wait for the policy engine. */
+const COMMANDS: Readonly<Record<string, { readonly help: string; run(args: readonly string[]): Promise<void> }>> = {
   serve: { help: SERVE_HELP, run: serve },
   check: { help: CHECK_HELP, run: check },
   audit: { help: AUDIT_HELP, run: audit },
@@ -55,7 +55,9 @@ async function serve(args: readonly string[]): Promise<void> {
   if (args[0] !== undefined) return misused(`serve: unexpected argument "${args[0]}"`);
   const logger = createLogger('extauthz', early(extauthzSettings.logLevel, 'info'));
   await runUntilSignal(logger, early(extauthzSettings.drainMs, 0) + STOP_EXTRA_MS, async (onStop) => {
-    await startPolicyService(readExtauthzConfig(process.env), logger, onStop);
+    const config = readExtauthzConfig(process.env);
+    const { startPolicyService } = await import('./serve.ts');
+    await startPolicyService(config, logger, onStop);
   });
 }
 
@@ -64,9 +66,10 @@ function early<T>({ env, schema, default: text }: Setting<T>, otherwise: T): T {
   return schema.safeParse(process.env[env] || text).data ?? otherwise;
 }
 
-function check(args: readonly string[]): void {
+async function check(args: readonly string[]): Promise<void> {
   const command = parseCheckCommand(args);
   if (!command.ok) return misused(command.failure);
+  const { checkBundle } = await import('./check-bundle.ts');
   const { output, remarks, accepted } = checkBundle(command.value.directory, command.value.printSchema);
   process.stdout.write(output);
   process.stderr.write(remarks);

@@ -1,5 +1,5 @@
 import { createSecureContext } from 'node:tls';
-import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { Server, ServerCredentials, setLogger, status } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { StartupError } from '../runtime/lifecycle.ts';
@@ -41,6 +41,10 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 /** @throws {StartupError} when certificate and key cannot be used. */
 export function createGrpcServer({ certPem, keyPem, maxMessageBytes, reflection, doors }: GrpcServerOptions): GrpcServer {
+  const { logger } = doors;
+  // grpc-js writes plain lines to standard error by itself.
+  const log = (...words: unknown[]) => logger.debug({ grpc: words.join(' ') }, 'grpc');
+  setLogger({ error: log, info: log, debug: log });
   const streams = new OpenStreams();
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,

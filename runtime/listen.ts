@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
-import { type Address, formatAddress } from './setting-types.ts';
 import { StartupError } from './lifecycle.ts';
+import { type Address, formatAddress } from './setting-types.ts';
 
 /**
  * Starts listening and gives the address actually bound (port 0 resolved).

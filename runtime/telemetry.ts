@@ -1,6 +1,6 @@
 import { metrics, trace } from '@opentelemetry/api';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { AggregationType, MeterProvider, type ScopeMetrics } from '@opentelemetry/sdk-metrics';
 import { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TracerProvider } from '@opentelemetry/sdk-trace';
@@ -70,7 +70,9 @@ export function startTelemetry({ service, version, otlpEndpoint }: TelemetryOpti
 /** Prometheus wants the unit in the name, which the serializer leaves to its caller. */
 function withUnits(scope: ScopeMetrics): ScopeMetrics {
   const metrics = scope.metrics.map((metric) =>
-    metric.descriptor.unit === 's' ? { ...metric, descriptor: { ...metric.descriptor, name: `${metric.descriptor.name}.seconds` } } : metric,
+    metric.descriptor.unit === 's'
+      ? { ...metric, descriptor: { ...metric.descriptor, name: `${metric.descriptor.name}.seconds` } }
+      : metric,
   );
   return { ...scope, metrics };
 }

@@ -1,4 +1,4 @@
-import { type Environment, readSettings, type SettingValues, SettingsError, setting } from '../runtime/env.ts';
+import { type Environment, readSettings, SettingsError, type SettingValues, setting } from '../runtime/env.ts';
 import { address, oneOf, optionalText, optionalUrl, text, wholeNumber } from '../runtime/setting-types.ts';
 
 /** The sidecar's settings. The injector writes these variables into pods, so it reads their names from here. */

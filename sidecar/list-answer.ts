@@ -35,7 +35,8 @@ export function listFilterFor(
 ): BodyFilter | Refusal | undefined {
   const type = headers['content-type'];
   const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return withheld(options, 'is encoded, though that was not asked for');
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
+    return withheld(options, 'is encoded, though that was not asked for');
   if (isEventStream(headers)) return new EventStreamFilter(options, sink);
   if (type !== undefined && isJsonMediaType(type)) return new JsonFilter(options, sink, status < 400);
   if (status >= 400 || status === 202 || status === 204 || headers['content-length'] === '0') return undefined;

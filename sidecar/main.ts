@@ -19,6 +19,8 @@ import { readSidecarConfig, type SidecarConfig } from './config.ts';
 import { Pipeline } from './pipeline.ts';
 import { Routes } from './routes.ts';
 import { AgentServer } from './server.ts';
+import { sessionKey } from './session-key.ts';
+import { SessionSeal } from './session-seal.ts';
 import { MessageTelemetry } from './telemetry.ts';
 import { Upstreams } from './upstream/forward.ts';
 import { PassThrough } from './upstream/pass-through.ts';
@@ -86,6 +88,7 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     decider: new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK),
     upstreams,
     passThrough,
+    sessions: new SessionSeal(sessionKey(config.stateDir)),
     spool,
     telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),
     clock: SYSTEM_CLOCK,

@@ -7,7 +7,7 @@ import type { AuditSpool } from './audit/spool.ts';
 import type { Decider, Question } from './authz/decide.ts';
 import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
-import { noDecision, type Refusal, rejected, unknownRoute } from './denial.ts';
+import { noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { listFilterFor } from './list-answer.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
@@ -16,6 +16,7 @@ import { bearerToken, checkFields, readBody } from './receive.ts';
 import { Relay } from './relay.ts';
 import { refuse, rescue } from './rescue.ts';
 import type { Route, Routes } from './routes.ts';
+import type { SessionOwner, SessionSeal } from './session-seal.ts';
 import type { MessageSpans, MessageTelemetry } from './telemetry.ts';
 import type { Upstreams } from './upstream/forward.ts';
 import { upstreamHeaders } from './upstream/headers.ts';
@@ -27,6 +28,7 @@ export interface PipelineOptions {
   readonly decider: Decider;
   readonly upstreams: Upstreams;
   readonly passThrough: PassThrough;
+  readonly sessions: SessionSeal;
   readonly spool: AuditSpool;
   readonly telemetry: MessageTelemetry;
   readonly clock: Clock;
@@ -105,7 +107,7 @@ export class Pipeline {
   /** A GET or DELETE of the revisions with sessions: no JSON-RPC request of the agent's own. */
   async #stream(exchange: Exchange, state: { spans: MessageSpans | undefined }, method: string): Promise<Ending> {
     const { request, response } = exchange;
-    const { telemetry, passThrough, clock, config, decider, logger } = this.#options;
+    const { telemetry, passThrough, clock, config, decider, sessions, logger } = this.#options;
     exchange.method = method;
     const received = await this.#receive(exchange, 0);
     if (!received.ok) return refuse(exchange, received.failure);
@@ -117,12 +119,16 @@ export class Pipeline {
     const permit = await this.#decide(exchange, route.value, userToken);
     if (!permit.ok) return refuse(exchange, permit.failure);
 
-    const headers = upstreamHeaders(request.headers, permit.value.decision.obligations, telemetry.forward(spans, exchange));
+    const session = this.#session(exchange, permit.value);
+    if (!session.ok) return refuse(exchange, session.failure);
+    const { obligations } = permit.value.decision;
+    const headers = upstreamHeaders(request.headers, obligations, telemetry.forward(spans, exchange), session.value);
     const relay: Relay = new Relay({
       exchange,
       cancelOnDisconnect: true,
       filterFor: (status, answer) =>
         listFilterFor({ permit: permit.value, userToken, decider, config, era: 'legacy', method: undefined }, relay, status, answer),
+      sealSession: (sessionId) => sessions.seal(ownerOf(permit.value), sessionId),
       abandonAfterMs: config.upstreamTimeoutMs,
       monotonicMs: clock.monotonicMs,
       logger,
@@ -136,7 +142,8 @@ export class Pipeline {
     const fields = checkFields(exchange.request);
     if (!fields.ok) return fields;
     // Without room for its record a message would go through unaudited.
-    if (this.#options.spool.isFull) return fail({ ...noDecision('too many audit records are waiting for the policy service'), code: 'audit_backlog' });
+    if (this.#options.spool.isFull)
+      return fail({ ...noDecision('too many audit records are waiting for the policy service'), code: 'audit_backlog' });
     const body = await readBody(exchange.request, maxBodyBytes);
     if (body.ok) exchange.requestBytes = body.value.length;
     return body;
@@ -187,25 +194,44 @@ export class Pipeline {
     return decided.outcome;
   }
 
-  #forward(exchange: Exchange, inbound: InboundMessage, body: Buffer, permit: Permit, userToken: string, spans: MessageSpans): Promise<Ending> {
-    const { telemetry, upstreams, clock, config, decider, logger } = this.#options;
+  #forward(
+    exchange: Exchange,
+    inbound: InboundMessage,
+    body: Buffer,
+    permit: Permit,
+    userToken: string,
+    spans: MessageSpans,
+  ): Promise<Ending> {
+    const { telemetry, upstreams, clock, config, decider, sessions, logger } = this.#options;
     const { message, era } = inbound;
     const isList = message.kind === 'request' && LIST_METHODS.has(message.method);
+    // Modern requests have no session: what the agent sends is dropped, and a server gets to name none.
+    const session = era === 'modern' ? ok(undefined) : this.#session(exchange, permit);
+    if (!session.ok) return Promise.resolve(refuse(exchange, session.failure));
     const relay: Relay = new Relay({
       exchange,
       cancelOnDisconnect: era === 'modern',
       filterFor: (status, answer) =>
         isList ? listFilterFor({ permit, userToken, decider, config, era, method: exchange.method }, relay, status, answer) : undefined,
+      sealSession: (sessionId) => (era === 'modern' ? undefined : sessions.seal(ownerOf(permit), sessionId)),
       abandonAfterMs: config.upstreamTimeoutMs,
       monotonicMs: clock.monotonicMs,
       logger,
     });
     const traceparent = telemetry.forward(spans, exchange);
-    const headers = upstreamHeaders(exchange.request.headers, permit.decision.obligations, traceparent);
+    const headers = upstreamHeaders(exchange.request.headers, permit.decision.obligations, traceparent, session.value);
     const judged = message.kind === 'response' ? body : withTraceparent(body, message, traceparent);
     exchange.forwardedAtMs = clock.monotonicMs();
     upstreams.forward(permit, headers, judged, relay);
     return relay.ending;
+  }
+
+  /** The server's session id behind the one that the agent holds. Somebody else's session is one that does not exist. */
+  #session({ request }: Exchange, permit: Permit): Result<string | undefined, Refusal> {
+    const sealed = fieldText(request, 'mcp-session-id');
+    if (sealed === undefined) return ok(undefined);
+    const sessionId = this.#options.sessions.open(ownerOf(permit), sealed);
+    return sessionId === undefined ? fail(unknownSession()) : ok(sessionId);
   }
 
   #record(exchange: Exchange, spans: MessageSpans | undefined, ending: Ending): void {
@@ -220,4 +246,8 @@ export class Pipeline {
 function fieldText({ headers }: IncomingMessage, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' ? value : undefined;
+}
+
+function ownerOf({ route, decision }: Permit): SessionOwner {
+  return { server: route.name, userId: decision.principal?.user.id ?? '' };
 }

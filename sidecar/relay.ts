@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { Logger } from '../runtime/logger.ts';
 import { AnswerObserver } from './answer-outcome.ts';
-import { refusalBody, type Refusal, upstreamFailed } from './denial.ts';
+import { type Refusal, refusalBody, upstreamFailed } from './denial.ts';
 import type { Ending, Exchange } from './exchange.ts';
 import { refuse } from './rescue.ts';
 import { downstreamHeaders } from './upstream/headers.ts';
-import type { Logger } from '../runtime/logger.ts';
 
 /** Takes the body of an answer apart on its way to the agent. */
 export interface BodyFilter {
@@ -32,6 +32,8 @@ export interface RelayOptions {
   readonly cancelOnDisconnect: boolean;
   /** Makes the filter for an answer that has to be filtered; undefined lets it through. A `Refusal` replaces the answer. */
   readonly filterFor: (status: number, headers: IncomingHttpHeaders) => BodyFilter | Refusal | undefined;
+  /** Names a server's session to the agent; undefined when it is not to have one. */
+  readonly sealSession: (sessionId: string) => string | undefined;
   readonly abandonAfterMs: number;
   readonly monotonicMs: () => number;
   readonly logger: Logger;
@@ -81,7 +83,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { response } = this.#options.exchange;
     this.#isEventStream = isEventStream(headers);
     this.#observer = new AnswerObserver(this.#isEventStream);
-    this.#head = { status, headers: downstreamHeaders(headers, filter !== undefined) };
+    this.#head = { status, headers: downstreamHeaders(headers, filter !== undefined, this.#options.sealSession) };
     // A stream's first event may be a long way off; the agent should know at once that there is a stream.
     if (this.#isEventStream) {
       this.#writeHead();
@@ -186,7 +188,12 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { exchange } = this.#options;
     if (!exchange.response.headersSent) return this.#settle(refuse(exchange, refusal));
     exchange.refusal = refusal;
-    const ending: Ending = { outcome: 'upstream_error', httpStatus: this.#sentStatus(), rpcCode: refusal.rpcCode, responseBytes: this.#responseBytes };
+    const ending: Ending = {
+      outcome: 'upstream_error',
+      httpStatus: this.#sentStatus(),
+      rpcCode: refusal.rpcCode,
+      responseBytes: this.#responseBytes,
+    };
     if (this.#isEventStream && exchange.idJson !== undefined && !exchange.response.destroyed) {
       // The agent still waits for its answer on this stream. An unfinished event is closed first; its text does not parse.
       const closing = this.#atEventBoundary ? '' : '\n\n';

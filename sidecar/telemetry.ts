@@ -9,8 +9,8 @@ import {
   type SpanContext,
   SpanKind,
   SpanStatusCode,
-  type Tracer,
   TraceFlags,
+  type Tracer,
   trace,
 } from '@opentelemetry/api';
 import { ATTRIBUTES, METRICS } from '../extauthz/api/attributes.ts';

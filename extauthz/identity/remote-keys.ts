@@ -45,7 +45,7 @@ export function remoteKeys({ from, fetch, now, logger }: RemoteKeysOptions): Key
       return Response.json(keys);
     } catch (error) {
       failedAt = now();
-      logger.warn({ err: error, url }, 'the issuer’s keys could not be fetched');
+      logger.warn({ url, reason: reasonOf(error) }, 'the issuer’s keys could not be fetched');
       throw error;
     }
   };
@@ -101,6 +101,12 @@ async function fetchJson(url: string, init: Parameters<FetchKeys>[1], fetch: Fet
   const body: unknown = await response.json();
   if (typeof body !== 'object' || body === null) throw new KeysUnavailable(`${url} did not answer with a JSON object`);
   return body as Record<string, unknown>;
+}
+
+/** One line. A host with several addresses fails with several errors, which all say the same. */
+function reasonOf(error: unknown): string {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  return first instanceof Error ? first.message : String(first);
 }
 
 function isAboutTheToken(error: unknown): boolean {

@@ -1,9 +1,9 @@
 import {
   type ChannelOptions,
   Client,
-  credentials,
   type ClientDuplexStream,
   type ClientReadableStream,
+  credentials,
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';

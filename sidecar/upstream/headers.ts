@@ -16,8 +16,14 @@ function isForwarded(name: string): boolean {
  * The fields of an upstream request, as undici and http-proxy-3 take them.
  * @param headers the agent's, with lower-case names
  * @param traceparent our own span, W3C Trace Context section 3.2
+ * @param sessionId the server's own, in place of the sealed one that the agent holds
  */
-export function upstreamHeaders(headers: IncomingHttpHeaders, obligations: Obligations, traceparent: string): Record<string, string> {
+export function upstreamHeaders(
+  headers: IncomingHttpHeaders,
+  obligations: Obligations,
+  traceparent: string,
+  sessionId: string | undefined,
+): Record<string, string> {
   const sent: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
@@ -25,6 +31,8 @@ export function upstreamHeaders(headers: IncomingHttpHeaders, obligations: Oblig
   }
   for (const name of obligations.removeHeaders) delete sent[name];
   sent['traceparent'] = traceparent;
+  delete sent['mcp-session-id'];
+  if (sessionId !== undefined) sent['mcp-session-id'] = sessionId;
   for (const { name, value } of obligations.setHeaders) sent[name] = value;
   return sent;
 }
@@ -43,14 +51,28 @@ const WITHHELD: ReadonlySet<string> = new Set([
   'www-authenticate',
 ]);
 
-/** The fields of the answer to the agent. `rewritten` also drops what described the bytes that came from the server. */
-export function downstreamHeaders(headers: IncomingHttpHeaders, rewritten: boolean): OutgoingHttpHeaders {
+/**
+ * The fields of the answer to the agent.
+ * @param rewritten also drops what described the bytes that came from the server
+ * @param sealSession names a session to the agent
+ */
+export function downstreamHeaders(
+  headers: IncomingHttpHeaders,
+  rewritten: boolean,
+  sealSession: (sessionId: string) => string | undefined,
+): OutgoingHttpHeaders {
   const sent: OutgoingHttpHeaders = {};
   const named = headers.connection === undefined ? undefined : new Set(headers.connection.toLowerCase().split(/\s*,\s*/));
   for (const name in headers) {
     if (WITHHELD.has(name) || named?.has(name)) continue;
     if (rewritten && (name === 'content-length' || name === 'etag' || name === 'digest' || name === 'content-digest')) continue;
     sent[name] = headers[name];
+  }
+  const sessionId = headers['mcp-session-id'];
+  if (sessionId !== undefined) {
+    delete sent['mcp-session-id'];
+    const sealed = typeof sessionId === 'string' ? sealSession(sessionId) : undefined;
+    if (sealed !== undefined) sent['mcp-session-id'] = sealed;
   }
   return sent;
 }

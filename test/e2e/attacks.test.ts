@@ -50,7 +50,12 @@ beforeEach(() => {
 
 function post(body: string | Uint8Array, options: RawRequest & { token?: string; server?: string } = {}): Promise<Answer> {
   const { token = alice, server = 'files', headers = {} } = options;
-  return send(gate.port, { path: `/${server}/mcp`, body, ...options, headers: { ...MCP_HEADERS, authorization: `Bearer ${token}`, ...headers } });
+  return send(gate.port, {
+    path: `/${server}/mcp`,
+    body,
+    ...options,
+    headers: { ...MCP_HEADERS, authorization: `Bearer ${token}`, ...headers },
+  });
 }
 
 function assertRefused(answer: Answer, code: number, reasonCode?: string): void {
@@ -61,7 +66,8 @@ function assertRefused(answer: Answer, code: number, reasonCode?: string): void 
 
 describe('who may speak', () => {
   it('lets a permitted call through, byte for byte', async () => {
-    const body = '{"jsonrpc": "2.0",\n "id": 12345678901234567890123, "method":"tools/call","params":{"name":"safe","arguments":{"n":1e400,"big":12345678901234567890123}}}';
+    const body =
+      '{"jsonrpc": "2.0",\n "id": 12345678901234567890123, "method":"tools/call","params":{"name":"safe","arguments":{"n":1e400,"big":12345678901234567890123}}}';
     const answer = await post(body);
     assert.equal(answer.status, 200);
     assert.equal(upstream.arrived[0]?.body.toString(), body);
@@ -70,7 +76,10 @@ describe('who may speak', () => {
   for (const [name, tokenOf] of [
     ['no token', async () => ''],
     ['a token that is no JWT', async () => 'abc.def'],
-    ['an unsigned token', async () => `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"alice"}').toString('base64url')}.`],
+    [
+      'an unsigned token',
+      async () => `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"alice"}').toString('base64url')}.`,
+    ],
     ['an expired token', () => gate.token('alice', { exp: Math.floor(Date.now() / 1_000) - 60 })],
     ['a token for somebody else’s service', () => gate.token('alice', { aud: 'other' })],
     ['a token of another issuer', () => gate.token('alice', { iss: 'https://evil.example' })],
@@ -117,7 +126,10 @@ describe('who may speak', () => {
 
 describe('what the server gets', () => {
   it('is the user’s own credential and nothing the agent forged', async () => {
-    await post(call('x'), { server: 'tokens', headers: { cookie: 'c=1', 'x-api-key': 'k', 'x-forwarded-user': 'bob', connection: 'authorization' } });
+    await post(call('x'), {
+      server: 'tokens',
+      headers: { cookie: 'c=1', 'x-api-key': 'k', 'x-forwarded-user': 'bob', connection: 'authorization' },
+    });
     const headers = upstream.arrived[0]?.headers ?? {};
     assert.equal(headers['authorization'], 'Bearer alices-upstream-secret');
     for (const name of ['cookie', 'x-api-key', 'x-forwarded-user']) assert.equal(headers[name], undefined, name);
@@ -151,7 +163,9 @@ describe('hidden and forbidden tools', () => {
   const message = JSON.stringify({ jsonrpc: '2.0', id: 'l', result: { tools, nextCursor: 'more' } });
 
   it('hides them in a JSON list, keeping the cursor', async () => {
-    upstream.behave((_request, response) => void response.writeHead(200, { 'content-type': 'Application/JSON; charset=utf-8' }).end(message));
+    upstream.behave(
+      (_request, response) => void response.writeHead(200, { 'content-type': 'Application/JSON; charset=utf-8' }).end(message),
+    );
     const answer = await post(listRequest);
     assert.deepEqual(JSON.parse(answer.text).result, { tools: [{ name: 'safe' }], nextCursor: 'more' });
   });
@@ -176,7 +190,11 @@ describe('hidden and forbidden tools', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.end(`id: 1\ndata: ${message}\n\n`);
     });
-    const answer = await send(gate.port, { method: 'GET', path: '/files/mcp', headers: { accept: 'text/event-stream', authorization: `Bearer ${alice}` } });
+    const answer = await send(gate.port, {
+      method: 'GET',
+      path: '/files/mcp',
+      headers: { accept: 'text/event-stream', authorization: `Bearer ${alice}` },
+    });
     assert.equal(answer.status, 200);
     assert.match(answer.text, /safe/);
     assert.doesNotMatch(answer.text, /danger|other/);
@@ -189,7 +207,11 @@ describe('hidden and forbidden tools', () => {
     ['text after the message', 'application/json', `${message}${message}`],
     ['a content type that is not MCP’s', 'text/plain', message],
     ['an unreadable event', 'text/event-stream', `data: ${message.slice(0, -1)}\n\n`],
-    ['a list larger than the limit', 'application/json', JSON.stringify({ jsonrpc: '2.0', id: 'l', result: { tools: [{ name: 'danger', x: 'y'.repeat(70_000) }] } })],
+    [
+      'a list larger than the limit',
+      'application/json',
+      JSON.stringify({ jsonrpc: '2.0', id: 'l', result: { tools: [{ name: 'danger', x: 'y'.repeat(70_000) }] } }),
+    ],
   ] as const) {
     it(`withholds a list with ${name}`, async () => {
       upstream.behave((_request, response) => void response.writeHead(200, { 'content-type': contentType }).end(body));
@@ -200,7 +222,9 @@ describe('hidden and forbidden tools', () => {
   }
 
   it('does not pass on a compressed list', async () => {
-    upstream.behave((_request, response) => void response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(message));
+    upstream.behave(
+      (_request, response) => void response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(message),
+    );
     assert.equal(rpcError(await post(listRequest))?.code, 5020);
     assert.equal(upstream.arrived[0]?.headers['accept-encoding'], undefined);
   });
@@ -214,7 +238,12 @@ describe('malformed messages', () => {
     ['invalid UTF-8', Buffer.concat([Buffer.from(call('safe').slice(0, -3)), Buffer.from([0xff]), Buffer.from('}}}')]), -32700, 400],
     ['a batch', `[${call('danger')}]`, -32600, 400],
     ['two names', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","name":"danger"}}', -32700, 400],
-    ['two names, one escaped', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","n\\u0061me":"danger"}}', -32700, 400],
+    [
+      'two names, one escaped',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","n\\u0061me":"danger"}}',
+      -32700,
+      400,
+    ],
     ['a name in another case', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","Name":"danger"}}', -32600, 400],
     ['two methods', '{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call","params":{"name":"danger"}}', -32600, 400],
     ['a call without an id', '{"jsonrpc":"2.0","method":"tools/call","params":{"name":"danger"}}', -32600, 400],
@@ -224,7 +253,12 @@ describe('malformed messages', () => {
     ['two ids', '{"jsonrpc":"2.0","id":1,"id":2,"method":"tools/call","params":{"name":"safe"}}', -32700, 400],
     ['a number for a name', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":1}}', -32602, 200],
     ['no name', '{"jsonrpc":"2.0","id":1,"method":"tools/call"}', -32602, 200],
-    ['deep nesting', `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","arguments":${'['.repeat(5_000)}${']'.repeat(5_000)}}}`, -32700, 400],
+    [
+      'deep nesting',
+      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","arguments":${'['.repeat(5_000)}${']'.repeat(5_000)}}}`,
+      -32700,
+      400,
+    ],
     ['a method of our own names', '{"jsonrpc":"2.0","id":1,"method":"http/stream"}', -32600, 400],
   ] as const) {
     it(`refuses ${name}`, async () => {
@@ -259,7 +293,17 @@ describe('malformed messages', () => {
     }
   });
 
-  for (const path of ['/files/mcp/../../x', '/files/other', '/files%2fmcp', '/unknown/mcp', '/', '//files/mcp', '/files/mcp?x=1', '/FILES/mcp', '/../files/mcp']) {
+  for (const path of [
+    '/files/mcp/../../x',
+    '/files/other',
+    '/files%2fmcp',
+    '/unknown/mcp',
+    '/',
+    '//files/mcp',
+    '/files/mcp?x=1',
+    '/FILES/mcp',
+    '/../files/mcp',
+  ]) {
     it(`knows no server at ${path}`, async () => {
       const answer = await post(call('safe'), { path });
       assert.equal(answer.status, 404);

@@ -5,7 +5,8 @@ import { type Gate, startGate } from '../support/gate.ts';
 import { call, MCP_HEADERS, type RpcError, rpcError, send } from '../support/mcp-request.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 
-const permit = (tool: string) => `@id("allow-${tool}")\npermit (principal, action == Action::"CallUndeclaredTool", resource == Tool::"files/${tool}");\n`;
+const permit = (tool: string) =>
+  `@id("allow-${tool}")\npermit (principal, action == Action::"CallUndeclaredTool", resource == Tool::"files/${tool}");\n`;
 
 let upstream: Upstream;
 let gate: Gate;
@@ -23,7 +24,9 @@ after(async () => {
 });
 
 async function tryCall(tool: string): Promise<RpcError | undefined> {
-  return rpcError(await send(gate.port, { path: '/files/mcp', headers: { ...MCP_HEADERS, authorization: `Bearer ${token}` }, body: call(tool) }));
+  return rpcError(
+    await send(gate.port, { path: '/files/mcp', headers: { ...MCP_HEADERS, authorization: `Bearer ${token}` }, body: call(tool) }),
+  );
 }
 
 /** Time until `condition` holds, in milliseconds. */
@@ -50,7 +53,10 @@ describe('a bundle that changes', () => {
   });
 
   it('is refused whole when it is broken, with file and line, and the running one stays', async () => {
-    gate.writeBundleFile('policies/policies.cedar', `${permit('b')}\npermit (principal, action, resource) when { context.nothing == 1 };\n`);
+    gate.writeBundleFile(
+      'policies/policies.cedar',
+      `${permit('b')}\npermit (principal, action, resource) when { context.nothing == 1 };\n`,
+    );
     const log = async () => (await import('node:fs/promises')).readFile(gate.policyService().logFile, 'utf8');
     await timeUntil(async () => /policies\/policies\.cedar/.test(await log()), 3_000);
     const line = (await log()).split('\n').find((text) => text.includes('policies/policies.cedar')) ?? '';
@@ -60,8 +66,12 @@ describe('a bundle that changes', () => {
   });
 
   it('routes to a server that is added, and no longer to one that is removed', async () => {
-    gate.writeBundleFile('servers/more.yaml', `name: more\nurl: ${upstream.url}\ntransport: streamable-http\ncredential: {strategy: none}\n`);
-    const status = async () => (await send(gate.port, { path: '/more/mcp', headers: { ...MCP_HEADERS, authorization: `Bearer ${token}` }, body: call('x') })).status;
+    gate.writeBundleFile(
+      'servers/more.yaml',
+      `name: more\nurl: ${upstream.url}\ntransport: streamable-http\ncredential: {strategy: none}\n`,
+    );
+    const status = async () =>
+      (await send(gate.port, { path: '/more/mcp', headers: { ...MCP_HEADERS, authorization: `Bearer ${token}` }, body: call('x') })).status;
     await timeUntil(async () => (await status()) === 200, 1_000);
     (await import('node:fs')).rmSync(`${gate.bundleDir}/servers/more.yaml`);
     await timeUntil(async () => (await status()) === 404, 1_000);
@@ -91,7 +101,13 @@ describe('a policy service that is away', () => {
   });
 
   it('gets the audit records of the time when it was away', async () => {
-    const targets = () => new Set(gate.audit().filter(({ rpcCode }) => rpcCode === 5030).map(({ target }) => target));
+    const targets = () =>
+      new Set(
+        gate
+          .audit()
+          .filter(({ rpcCode }) => rpcCode === 5030)
+          .map(({ target }) => target),
+      );
     await timeUntil(async () => targets().has('b') && targets().has('c'), 3_000);
   });
 
@@ -111,7 +127,9 @@ describe('a policy service that is away', () => {
     const released = Promise.withResolvers<void>();
     upstream.behave(async (request, response) => {
       await released.promise;
-      response.writeHead(200, { 'content-type': 'application/json' }).end(`{"jsonrpc":"2.0","id":${JSON.parse(request.body.toString()).id},"result":{}}`);
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(`{"jsonrpc":"2.0","id":${JSON.parse(request.body.toString()).id},"result":{}}`);
     });
     const running = tryCall('c');
     await timeUntil(async () => upstream.arrived.at(-1)?.body.includes('"c"') ?? false, 2_000);

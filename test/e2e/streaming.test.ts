@@ -30,9 +30,19 @@ beforeEach(() => {
 });
 
 /** Opens a request and gives its response as soon as the head is there. */
-function open(method: 'GET' | 'POST', headers: Record<string, string>, body?: string): Promise<{ response: IncomingMessage; leave: () => void }> {
+function open(
+  method: 'GET' | 'POST',
+  headers: Record<string, string>,
+  body?: string,
+): Promise<{ response: IncomingMessage; leave: () => void }> {
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({ host: '127.0.0.1', port: gate.port, path: '/files/mcp', method, headers: { host: 'localhost', authorization, ...headers } });
+    const outgoing = httpRequest({
+      host: '127.0.0.1',
+      port: gate.port,
+      path: '/files/mcp',
+      method,
+      headers: { host: 'localhost', authorization, ...headers },
+    });
     outgoing.on('response', (response) => resolve({ response, leave: () => outgoing.destroy() }));
     outgoing.on('error', reject);
     outgoing.end(body);
@@ -113,7 +123,13 @@ describe('an agent that goes away', () => {
 
   it('cancels its call in the modern era', async () => {
     upstream.behave(neverAnswer);
-    const outgoing = httpRequest({ host: '127.0.0.1', port: gate.port, path: '/files/mcp', method: 'POST', headers: { host: 'localhost', authorization, ...MODERN_HEADERS } });
+    const outgoing = httpRequest({
+      host: '127.0.0.1',
+      port: gate.port,
+      path: '/files/mcp',
+      method: 'POST',
+      headers: { host: 'localhost', authorization, ...MODERN_HEADERS },
+    });
     outgoing.on('error', () => {});
     outgoing.end(MODERN_CALL);
     await until(() => upstream.arrived.length === 1);
@@ -155,7 +171,11 @@ describe('trace context', () => {
   it('takes its parent from _meta, and gives the server our own span in _meta and in the field', async () => {
     const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"traceparent":"${parent}","progressToken":12345678901234567890},"name":"x"}}`;
-    await send(gate.port, { path: '/files/mcp', headers: { ...MCP_HEADERS, authorization, traceparent: '00-11111111111111111111111111111111-1111111111111111-01' }, body });
+    await send(gate.port, {
+      path: '/files/mcp',
+      headers: { ...MCP_HEADERS, authorization, traceparent: '00-11111111111111111111111111111111-1111111111111111-01' },
+      body,
+    });
     const [arrived] = upstream.arrived;
     const field = String(arrived?.headers['traceparent']);
     assert.match(field, /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
@@ -167,9 +187,16 @@ describe('trace context', () => {
 describe('metrics', () => {
   it('have the names of the OpenTelemetry MCP conventions, and no label that an agent or user can choose', async () => {
     await send(gate.port, { path: '/files/mcp', headers: { ...MCP_HEADERS, authorization }, body: call('x') });
-    await send(gate.port, { path: '/files/mcp', headers: { ...MCP_HEADERS, authorization }, body: '{"jsonrpc":"2.0","id":1,"method":"invented/method"}' });
+    await send(gate.port, {
+      path: '/files/mcp',
+      headers: { ...MCP_HEADERS, authorization },
+      body: '{"jsonrpc":"2.0","id":1,"method":"invented/method"}',
+    });
     const text = await (await fetch(gate.adminUrl('/metrics'))).text();
-    assert.match(text, /^mcp_server_operation_duration_seconds_bucket\{mcp_method_name="tools\/call",network_transport="tcp",gen_ai_tool_name="x",.*le="0\.01"\} \d/m);
+    assert.match(
+      text,
+      /^mcp_server_operation_duration_seconds_bucket\{mcp_method_name="tools\/call",network_transport="tcp",gen_ai_tool_name="x",.*le="0\.01"\} \d/m,
+    );
     assert.match(text, /^mcp_client_operation_duration_seconds_count\{/m);
     assert.match(text, /^sidegate_overhead_duration_seconds_bucket/m);
     assert.match(text, /^sidegate_messages_total\{/m);

@@ -10,7 +10,7 @@ import type { QuickStartOutcome } from '../../examples/quick-start/outcome.ts';
 
 const MAIN = fileURLToPath(new URL('../../examples/quick-start/main.ts', import.meta.url));
 const TOKEN = fileURLToPath(new URL('../../examples/token.ts', import.meta.url));
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 
 interface Ended {
   readonly code: number | null;

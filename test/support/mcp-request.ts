@@ -16,12 +16,21 @@ export interface RawRequest {
 /** Sends one HTTP request exactly as given, to `localhost`, with nothing added but `host` and `content-length`. */
 export function send(port: number, { method = 'POST', headers = {}, body, path = '/' }: RawRequest): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({ host: '127.0.0.1', port, method, path, headers: { host: `localhost:${port}`, ...headers }, agent: false });
+    const outgoing = httpRequest({
+      host: '127.0.0.1',
+      port,
+      method,
+      path,
+      headers: { host: `localhost:${port}`, ...headers },
+      agent: false,
+    });
     outgoing.on('error', reject);
     outgoing.on('response', (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }),
+      );
       response.on('error', reject);
     });
     outgoing.end(body);
@@ -37,7 +46,9 @@ export function call(name: string, args: unknown = {}, id: number | string = 1):
 export interface RpcError {
   readonly code: number;
   readonly message: string;
-  readonly data?: { readonly sidegate: { readonly decisionId: string; readonly revision: string; readonly reason: string; readonly code: string } };
+  readonly data?: {
+    readonly sidegate: { readonly decisionId: string; readonly revision: string; readonly reason: string; readonly code: string };
+  };
 }
 
 /** The JSON-RPC error in an answer, or undefined. */

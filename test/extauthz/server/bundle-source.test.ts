@@ -73,9 +73,9 @@ describe('bundle source', () => {
     assert.equal(opened.current(), first);
     const line = log.lines.find(({ msg }) => String(msg).startsWith('policy bundle refused'));
     assert.equal(line?.['file'], 'policies/support.cedar');
-    assert.equal(line?.['line'], 14);
+    assert.equal(line?.['line'], 13);
     assert.match(String(line?.['reason']), /no_such/);
-    assert.match(String(line?.['msg']), /^policy bundle refused: policies\/support\.cedar:14: .*no_such/);
+    assert.match(String(line?.['msg']), /^policy bundle refused: policies\/support\.cedar:13: .*no_such/);
     assert.equal(opened.problems().length > 0, true);
     await sleep(1_600);
     assert.equal(refused, 1, 'one refusal for one state of the directory');

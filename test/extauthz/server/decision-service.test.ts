@@ -116,7 +116,7 @@ describe('decision service', () => {
       assert.deepEqual([ruling.effect, ruling.code, ruling.reason], ['deny', 'policy_error', 'the policy could not be evaluated']);
       assert.deepEqual(ruling.obligations, { setHeaders: [], removeHeaders: [], credential: '' });
       assert.deepEqual(ruling.vary, { arguments: true, time: true });
-      assert.equal((lines.at(-1)?.['err'] as { message: string }).message, 'boom');
+      assert.match(JSON.stringify(lines.at(-1)?.['err']), /"message":"boom"/);
       const names = ['a', 'b'];
       if (!what.startsWith('the broker'))
         assert.deepEqual((await service.filter({ ...QUESTION, method: 'tools/list' }, names)).visible, [false, false]);

@@ -19,7 +19,10 @@ describe('audit spool', () => {
     const spool = new AuditSpool({ report: async (records) => void stored.push(...ids(records)), dir, backlogLimit: 1_000, logger });
     for (let index = 0; index < 700; index += 1) spool.add(record(`r${index}`));
     await spool.stop(5_000);
-    assert.deepEqual(stored, Array.from({ length: 700 }, (_, index) => `r${index}`));
+    assert.deepEqual(
+      stored,
+      Array.from({ length: 700 }, (_, index) => `r${index}`),
+    );
     assert.equal(spool.backlog, 0);
     assert.deepEqual(readdirSync(dir), []);
   });

@@ -20,7 +20,7 @@ describe('upstream request fields', () => {
       'last-event-id': '7',
       'user-agent': 'agent/1',
     };
-    const sent = upstreamHeaders(headers, { ...OBLIGATIONS, setHeaders: [] }, TRACEPARENT);
+    const sent = upstreamHeaders(headers, { ...OBLIGATIONS, setHeaders: [] }, TRACEPARENT, 's');
     assert.deepEqual(sent, { ...headers, traceparent: TRACEPARENT });
   });
 
@@ -41,12 +41,16 @@ describe('upstream request fields', () => {
       traceparent: '00-11111111111111111111111111111111-1111111111111111-01',
       connection: 'authorization, mcp-session-id',
       'accept-encoding': 'gzip',
+      'mcp-session-id': 'bobs',
       'transfer-encoding': 'chunked',
       expect: '100-continue',
       upgrade: 'h2c',
       host: 'evil.example',
     };
-    assert.deepEqual(upstreamHeaders(forged, OBLIGATIONS, TRACEPARENT), { traceparent: TRACEPARENT, authorization: 'Bearer alices-own' });
+    assert.deepEqual(upstreamHeaders(forged, OBLIGATIONS, TRACEPARENT, undefined), {
+      traceparent: TRACEPARENT,
+      authorization: 'Bearer alices-own',
+    });
   });
 });
 
@@ -65,13 +69,17 @@ describe('downstream response fields', () => {
         'transfer-encoding': 'chunked',
       },
       false,
+      (sessionId) => `sealed-${sessionId}`,
     );
-    assert.deepEqual(sent, { 'content-type': 'application/json', 'content-length': '12', 'mcp-session-id': 's' });
+    assert.deepEqual(sent, { 'content-type': 'application/json', 'content-length': '12', 'mcp-session-id': 'sealed-s' });
   });
 
   it('drops what described the original bytes when the body is rewritten', () => {
-    assert.deepEqual(downstreamHeaders({ 'content-length': '12', etag: '"x"', 'content-type': 'text/event-stream' }, true), {
-      'content-type': 'text/event-stream',
-    });
+    assert.deepEqual(
+      downstreamHeaders({ 'content-length': '12', etag: '"x"', 'content-type': 'text/event-stream' }, true, () => undefined),
+      {
+        'content-type': 'text/event-stream',
+      },
+    );
   });
 });
