@@ -48,6 +48,10 @@ export function openBundleSource({ directory, engine, logger, onRefused }: Bundl
   let signature = first.signature;
   let problems: readonly BundleProblem[] = [];
   logger.info({ revision: bundle.revision, servers: bundle.servers.size }, 'policy bundle loaded');
+  const warn = ({ warnings, revision }: Bundle) => {
+    for (const each of warnings) logger.warn({ ...each, revision }, `policy bundle: ${formatProblem(each)}`);
+  };
+  warn(bundle);
 
   const look = () => {
     const listing = listBundleDirectory(directory);
@@ -78,6 +82,7 @@ export function openBundleSource({ directory, engine, logger, onRefused }: Bundl
   const replace = (next: Bundle) => {
     logger.info({ revision: next.revision, previous: bundle.revision, servers: next.servers.size }, 'policy bundle replaced');
     bundle = next;
+    warn(next);
     for (const listener of listeners) {
       try {
         listener(next);

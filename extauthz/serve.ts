@@ -13,7 +13,7 @@ import { formatProblem, openBundleSource } from './bundle-source.ts';
 import type { ExtauthzConfig } from './config.ts';
 import { createDecisionService } from './decision-service.ts';
 import { createMetrics } from './metrics.ts';
-import { createPolicyEngine } from './policy/engine.ts';
+import { type Bundle, createPolicyEngine } from './policy/engine.ts';
 import { createGrpcServer } from './server.ts';
 import { createAuditBacklog } from './store/audit-backlog.ts';
 import { createAuditWriter } from './store/audit-writer.ts';
@@ -56,10 +56,19 @@ export async function startPolicyService(
     onRefused: metrics.bundleRefused,
   });
   onStop(() => bundles.close());
-  revision = bundles.current().revision;
-  bundles.onChange((bundle) => {
+  const takeNotice = (bundle: Bundle) => {
     revision = bundle.revision;
-  });
+    const unserved =
+      config.secretsDir === undefined ? [...bundle.servers.values()].filter(({ credential }) => credential.strategy === 'file') : [];
+    if (unserved.length > 0) {
+      logger.warn(
+        { servers: unserved.map(({ name }) => name) },
+        'SIDEGATE_SECRETS_DIR is not set, so nobody has a credential for these servers',
+      );
+    }
+  };
+  takeNotice(bundles.current());
+  bundles.onChange(takeNotice);
 
   const { users, workloads } = createVerifiers(config, now, logger);
   const broker = createBroker({ secretsDir: config.secretsDir });

@@ -9,6 +9,8 @@ import { createWorkloadVerifier, type WorkloadVerifier } from './identity/worklo
 
 const NAMED_BY = { caFile: 'SIDEGATE_WORKLOAD_JWKS_CA_FILE', tokenFile: 'SIDEGATE_WORKLOAD_JWKS_TOKEN_FILE' } as const;
 
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
 /**
  * Sets up the verification of both kinds of token, and begins to fetch the issuers' keys.
  * @throws {StartupError} when a file that the settings name cannot be used.
@@ -18,6 +20,13 @@ export function createVerifiers(
   now: () => number,
   logger: Logger,
 ): { users: UserVerifier; workloads: WorkloadVerifier } {
+  for (const url of [
+    config.oidcJwksUri ?? config.oidcIssuer,
+    config.workloadJwksFile === undefined ? (config.workloadJwksUri ?? config.workloadIssuer) : undefined,
+  ]) {
+    if (url !== undefined && isInTheClear(url))
+      logger.warn({ url }, 'keys are fetched without TLS; whoever can change them on the way can forge tokens');
+  }
   const userFrom = config.oidcJwksUri === undefined ? { issuer: config.oidcIssuer } : { jwksUri: config.oidcJwksUri };
   const userKeys = remoteKeys({ from: userFrom, fetch: fetchKeysWith({ namedBy: NAMED_BY, now }), now, logger });
   const { oidcIssuer, oidcAudience, oidcAlgorithms: algorithms, oidcGroupsClaim: groupsClaim, workloadIssuer, workloadAudience } = config;
@@ -28,6 +37,11 @@ export function createVerifiers(
       workloadKeys(config, now, logger),
     ),
   };
+}
+
+function isInTheClear(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && !LOOPBACK.test(hostname);
 }
 
 function workloadKeys(config: ExtauthzConfig, now: () => number, logger: Logger): KeySource {

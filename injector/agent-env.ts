@@ -18,7 +18,7 @@ export function serverVariable(server: string): string {
   return `${server.replaceAll('-', '_').toUpperCase()}_MCP_URL`.replace(/^(?=\d)/, '_');
 }
 
-/** Server names that differ only where variables cannot, such as `a-b` and `a_b`. */
+/** Different server names that become one variable, such as `3d` and `-3d`. */
 export function variableClashes(servers: readonly string[]): Refusal[] {
   const byVariable = Map.groupBy(servers, serverVariable);
   return [...byVariable].flatMap(([variable, names]) =>

@@ -25,8 +25,8 @@ const KUBERNETES_YAML = {
   customTags: (tags: Tags): Tags => tags.filter((tag) => typeof tag === 'string' || (tag.format !== 'TIME' && tag.tag !== TIMESTAMP)),
 } as const;
 const TIMESTAMP = 'tag:yaml.org,2002:timestamp';
-/** Strings that some reader of YAML takes for a number or an operator unless they are quoted. */
-const MISREAD = /^(?:[-+.\d]|<<$|=$)/;
+/** Strings that some reader of YAML takes for a number or an operator unless they are quoted: `0o17`, `1_0`, `<<`. */
+const MISREAD = /^(?:[-+]?0[box][\da-f_]*|[-+\d_.e]+|<<|=)$/i;
 
 /** Adds the sidecar to every pod and pod template in YAML documents. Other documents keep their content and comments. */
 export function injectManifests(text: string, template: SidecarTemplate, version: string): InjectedManifests {
@@ -44,7 +44,7 @@ export function injectManifests(text: string, template: SidecarTemplate, version
     .map((document) => {
       const value: unknown = document.toJS();
       const result = injectResource(value, template, version, reports);
-      return result === value ? document.toString({ lineWidth: 0 }) : toYaml(result);
+      return result === value ? document.toString({ lineWidth: 0, directives: false }) : toYaml(result);
     });
   return { kind: 'read', yaml: written.join('---\n'), reports };
 }

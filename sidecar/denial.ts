@@ -83,7 +83,7 @@ export function internalFault(): Refusal {
  * @param idJson the request's id exactly as it was sent, or undefined when it could not be read.
  */
 export function refusalBody(refusal: Refusal, idJson: string | undefined): string {
-  const { decisionId = '', revision = '', reason, code } = refusal;
-  const error = { code: refusal.rpcCode, message: reason, data: { sidegate: { decisionId, revision, reason, code } } };
+  const { decisionId = '', revision = '', reason } = refusal;
+  const error = { code: refusal.rpcCode, message: reason, data: { sidegate: { decisionId, revision, reason } } };
   return `{"jsonrpc":"2.0","id":${idJson ?? 'null'},"error":${JSON.stringify(error)}}`;
 }

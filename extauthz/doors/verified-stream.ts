@@ -47,16 +47,22 @@ export async function serveVerified(
       return endStream(call, { code, details: publicReason(caller.failure, 'workload') });
     }
     const end = serve(caller.value);
+    // Taken out of the books when it is told to end, too: a stream that we end need not close on its own.
+    const endOnce = (reason: StreamEnd) => {
+      forget();
+      end(reason);
+    };
+    const remove = streams.add(endOnce);
     const remainingMs = caller.value.expiresAtMs + CLOCK_TOLERANCE_S * 1_000 - now();
     const expiry = setTimeout(
-      () => end({ code: status.UNAUTHENTICATED, details: 'the workload token has expired' }),
+      () => endOnce({ code: status.UNAUTHENTICATED, details: 'the workload token has expired' }),
       Math.min(Math.max(remainingMs, 0), MAX_TIMER_MS),
     );
-    const forget = streams.add(end);
-    call.once('close', () => {
+    const forget = () => {
       clearTimeout(expiry);
-      forget();
-    });
+      remove();
+    };
+    call.once('close', forget);
   } catch (error) {
     logger.error({ err: error }, 'a fault while opening a stream');
     endStream(call, { code: status.UNAVAILABLE, details: 'the workload token cannot be verified at the moment' });

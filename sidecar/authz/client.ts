@@ -34,10 +34,13 @@ export interface PolicyClientOptions {
   readonly random: () => number;
 }
 
-/** No decision could be had: the service cannot be reached, or did not answer in time. */
+/** No decision could be had: the service cannot be reached, or did not answer in time. The message may be shown to the agent. */
 export class NoDecision extends Error {
   override readonly name = 'NoDecision';
 }
+
+/** Where it is, and what is wrong with it, is for `/readyz` and the log. */
+const AWAY = 'the policy service cannot be reached';
 
 export type DecisionQuestion = Omit<DecisionRequest, 'id'>;
 
@@ -101,13 +104,13 @@ export class PolicyClient {
   /** @throws {NoDecision} when the service is away or does not answer within `timeoutMs`. */
   decide(question: DecisionQuestion, timeoutMs: number): Promise<DecisionResponse> {
     if (this.#decide === undefined && (this.#failures > 1 || this.#closed))
-      return Promise.reject(new NoDecision(this.#problem ?? 'stopping'));
+      return Promise.reject(new NoDecision(AWAY));
     const id = this.#nextId++;
     const request: DecisionRequest = { id, ...question };
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
-        reject(new NoDecision(`the policy service did not answer within ${timeoutMs} ms`));
+        reject(new NoDecision('the policy service did not answer in time'));
       }, timeoutMs);
       this.#pending.set(id, { request, resolve, reject, timer });
       this.#decide?.write(request);
@@ -179,7 +182,7 @@ export class PolicyClient {
     this.#failures += 1;
     if (wasConnected) this.#options.logger.warn({ reason }, 'lost the policy service');
     else {
-      this.#rejectPending(this.#problem);
+      this.#rejectPending();
       this.#options.logger.debug({ reason, failures: this.#failures }, 'the policy service is away');
     }
     this.#retry = setTimeout(() => this.#connect(), wasConnected ? 0 : backoffMs(this.#failures, this.#options.random));
@@ -217,14 +220,14 @@ export class PolicyClient {
   }
 
   #rejectAll(reason: string): void {
-    this.#rejectPending(reason);
+    this.#rejectPending();
     this.#rejectAcks(reason);
   }
 
-  #rejectPending(reason: string): void {
+  #rejectPending(): void {
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
-      reject(new NoDecision(reason));
+      reject(new NoDecision(AWAY));
     }
     this.#pending.clear();
   }

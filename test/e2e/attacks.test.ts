@@ -58,9 +58,17 @@ function post(body: string | Uint8Array, options: RawRequest & { token?: string;
   });
 }
 
-function assertRefused(answer: Answer, code: number, reasonCode?: string): void {
+/** What the agent reads, for each reason. */
+const REASONS = {
+  unauthenticated: /user token/,
+  not_permitted: /^no policy permits/,
+  no_credential: /no usable credential/,
+  forbidden: /never allowed/,
+};
+
+function assertRefused(answer: Answer, code: number, reason?: keyof typeof REASONS): void {
   assert.equal(rpcError(answer)?.code, code, answer.text);
-  if (reasonCode !== undefined) assert.equal(rpcError(answer)?.data?.sidegate.code, reasonCode);
+  if (reason !== undefined) assert.match(rpcError(answer)?.data?.sidegate.reason ?? '', REASONS[reason]);
   assert.equal(upstream.arrived.length, 0, 'nothing may reach the server');
 }
 
@@ -156,6 +164,7 @@ describe('hidden and forbidden tools', () => {
     assert.equal(error?.message, 'danger is never allowed');
     assert.match(error?.data?.sidegate.decisionId ?? '', /^[0-9a-f-]{36}$/);
     assert.match(error?.data?.sidegate.revision ?? '', /^[0-9a-f]+$/);
+    assert.deepEqual(Object.keys(error?.data?.sidegate ?? {}), ['decisionId', 'revision', 'reason'], 'nothing else of policy');
   });
 
   const tools = [{ name: 'safe' }, { name: 'danger', description: 'the secret one' }, { name: 'other' }];

@@ -47,7 +47,7 @@ export interface RpcError {
   readonly code: number;
   readonly message: string;
   readonly data?: {
-    readonly sidegate: { readonly decisionId: string; readonly revision: string; readonly reason: string; readonly code: string };
+    readonly sidegate: { readonly decisionId: string; readonly revision: string; readonly reason: string };
   };
 }
 

@@ -243,7 +243,26 @@ describe('the caller of Decide', () => {
     const asking = new Asking(client);
     const token = await service.users.sign(userClaims(service.users));
     assert.equal((await asking.ask({ userToken: token, method: 'ping', server: 'everything' })).effect, 'ALLOW');
+    assert.equal(await openStreams(), 1);
     assert.deepEqual(await asking.ended, { code: status.UNAUTHENTICATED, details: 'the workload token has expired' });
+    assert.equal(await openStreams(), 0);
     client.close();
   });
+
+  it('leaves nothing behind when it goes', async () => {
+    const client = await PolicyClient.of(service);
+    const leaving = [new Asking(client), new Asking(client)];
+    for (const asking of leaving) await asking.ask({ method: 'ping' });
+    assert.equal(await openStreams(), 2);
+    leaving[0]?.close();
+    leaving[1]?.stream.end();
+    assert.deepEqual(await leaving[1]?.ended, { code: 0, details: '' });
+    client.close();
+    for (let waited = 0; (await openStreams()) > 0; waited += 10) {
+      assert.ok(waited < 2_000);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  });
+
+  const openStreams = async () => ((await (await fetch(`${service.httpUrl}/readyz`)).json()) as { streams: number }).streams;
 });
