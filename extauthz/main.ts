@@ -80,6 +80,8 @@ async function audit(args: readonly string[]): Promise<void> {
   const command = parseAuditCommand(args, process.env['SIDEGATE_DATABASE_FILE'] || './sidegate.db', Date.now());
   if (!command.ok) return misused(command.failure);
   const { database, query, json } = command.value;
+  // Whoever reads the output may have seen enough, as `head` does.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : FAILED));
   const store = openSqliteAuditStore(database, 'read');
   try {
     const records = await store.query(query);

@@ -1,4 +1,3 @@
-import { randomUUIDv7 } from 'node:crypto';
 import { resolve } from 'node:path';
 import { readNamedFile } from '../runtime/files.ts';
 import type { Stop } from '../runtime/lifecycle.ts';
@@ -6,6 +5,7 @@ import { listen } from '../runtime/listen.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Address, formatAddress } from '../runtime/setting-types.ts';
 import { startTelemetry } from '../runtime/telemetry.ts';
+import { uuidV7 } from '../runtime/uuid-v7.ts';
 import { VERSION } from '../runtime/version.ts';
 import { createAdminServer } from './admin.ts';
 import { createBroker } from './broker/broker.ts';
@@ -40,7 +40,7 @@ export async function startPolicyService(
   let revision: string | undefined;
   const metrics = createMetrics(() => revision);
   const now = Date.now;
-  const newId = (): string => randomUUIDv7();
+  const newId = (): string => uuidV7();
 
   const store = openSqliteAuditStore(config.databaseFile);
   onStop(() => store.close());

@@ -39,14 +39,24 @@ export function injectManifests(text: string, template: SidecarTemplate, version
   }
 
   const reports: ResourceReport[] = [];
-  const written = documents
-    .filter((document) => document.contents !== null)
-    .map((document) => {
-      const value: unknown = document.toJS();
-      const result = injectResource(value, template, version, reports);
-      return result === value ? document.toString({ lineWidth: 0, directives: false }) : toYaml(result);
-    });
+  const written: string[] = [];
+  for (const document of documents.filter(({ contents }) => contents !== null)) {
+    const value = valueOfDocument(document);
+    if (value instanceof ReferenceError) return { kind: 'unreadable', problems: [value.message] };
+    const result = injectResource(value, template, version, reports);
+    written.push(result === value ? document.toString({ lineWidth: 0, directives: false }) : toYaml(result));
+  }
   return { kind: 'read', yaml: written.join('---\n'), reports };
+}
+
+/** The value, or the error when its aliases lead nowhere or multiply beyond measure. */
+function valueOfDocument(document: Document.Parsed): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    if (error instanceof ReferenceError) return error;
+    throw error;
+  }
 }
 
 /** Gives the value itself when nothing in it changes. */

@@ -66,6 +66,9 @@ export interface Decision extends Verdict {
   /** Undefined when the caller could not be verified. */
   readonly principal: Principal | undefined;
   readonly obligations: Obligations;
-  /** Unix time in milliseconds after which the decision must not be used: the earliest expiry of user token and credential. */
+  /**
+   * Unix time in milliseconds after which the decision must not be kept: the earliest expiry of user token and credential.
+   * A fresh answer is good even when this is past: tokens are verified with a tolerance for clocks that differ.
+   */
   readonly expiresAtMs: number;
 }

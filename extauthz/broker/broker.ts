@@ -1,6 +1,7 @@
 import type { User } from '../api/principal.ts';
 import type { Result } from '../api/result.ts';
-import type { Credential, CredentialConfig, CredentialFailure } from './credential-strategy.ts';
+import type { CredentialSource } from '../policy/engine.ts';
+import type { Credential, CredentialFailure } from './credential-strategy.ts';
 import { fileStrategy } from './file-strategy.ts';
 import { noneStrategy } from './none-strategy.ts';
 
@@ -9,19 +10,19 @@ export const AGENT_CREDENTIAL_HEADERS: readonly string[] = ['authorization', 'co
 
 export interface Broker {
   /** The credential of `user` under the server's strategy. A failure means that the call must not go out: there is no anonymous fallback. */
-  issue(config: CredentialConfig, user: User): Promise<Result<Credential, CredentialFailure>>;
+  issue(source: CredentialSource, user: User): Promise<Result<Credential, CredentialFailure>>;
 }
 
 /** @param secretsDir where the `file` strategy looks; undefined leaves it without credentials. */
 export function createBroker({ secretsDir }: { readonly secretsDir: string | undefined }): Broker {
   const file = fileStrategy(secretsDir);
   return {
-    issue(config, user) {
-      switch (config.strategy) {
+    issue(source, user) {
+      switch (source.strategy) {
         case 'none':
-          return noneStrategy(config, user);
+          return noneStrategy(source, user);
         case 'file':
-          return file(config, user);
+          return file(source, user);
       }
     },
   };

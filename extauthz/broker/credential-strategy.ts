@@ -1,19 +1,7 @@
 import type { Secret } from '../../runtime/logger.ts';
 import type { User } from '../api/principal.ts';
 import type { Result } from '../api/result.ts';
-
-/** How a server's calls get the user's credential. One member a strategy; the bundle's `servers/*.yaml` chooses. */
-export type CredentialConfig =
-  | { readonly strategy: 'none' }
-  | {
-      readonly strategy: 'file';
-      /** Path below the secrets directory; `{user}` stands for the user's id. */
-      readonly path: string;
-      /** Header field that carries the credential. */
-      readonly header: string;
-      /** The field's value; `{secret}` stands for the secret. */
-      readonly format: string;
-    };
+import type { CredentialSource } from '../policy/engine.ts';
 
 /** A credential ready for the wire. */
 export interface Credential {
@@ -40,5 +28,5 @@ export interface CredentialFailure {
   readonly detail: string;
 }
 
-/** Obtains the credential that one user has for one server. */
-export type CredentialStrategy<C extends CredentialConfig> = (config: C, user: User) => Promise<Result<Credential, CredentialFailure>>;
+/** Obtains the credential that one user has for one server. One function a strategy; the bundle's `servers/*.yaml` chooses. */
+export type CredentialStrategy<C extends CredentialSource> = (source: C, user: User) => Promise<Result<Credential, CredentialFailure>>;

@@ -1,10 +1,11 @@
 import { Secret } from '../../runtime/logger.ts';
 import { fail, ok } from '../api/result.ts';
-import type { CredentialConfig, CredentialStrategy } from './credential-strategy.ts';
+import type { CredentialSource } from '../policy/engine.ts';
+import type { CredentialStrategy } from './credential-strategy.ts';
 import { readSecretFile } from './secret-file.ts';
 import { userPathSegment } from './user-path-segment.ts';
 
-type FileConfig = Extract<CredentialConfig, { strategy: 'file' }>;
+type FileConfig = Extract<CredentialSource, { strategy: 'file' }>;
 
 /** The `file` strategy: one file a user, in a directory that the operator mounts. */
 export function fileStrategy(secretsDir: string | undefined): CredentialStrategy<FileConfig> {

@@ -26,8 +26,8 @@ export function allowResponse(ruling: Ruling): CheckResponse {
 }
 
 /** The JSON-RPC error that the client gets. `idText` is JSON. */
-export function denialBody({ reason, rpcCode, code }: CheckRefusal, idText: string, { id, revision }: Verdicted): string {
-  const error = { code: rpcCode, message: reason, data: { sidegate: { decisionId: id, revision, reason, code } } };
+export function denialBody({ reason, rpcCode }: CheckRefusal, idText: string, { id, revision }: Verdicted): string {
+  const error = { code: rpcCode, message: reason, data: { sidegate: { decisionId: id, revision, reason } } };
   // The id is put in as text, because a number too large for JavaScript would come back as another one.
   return `{"jsonrpc":"2.0","id":${idText},"error":${JSON.stringify(error)}}`;
 }

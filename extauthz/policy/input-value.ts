@@ -48,7 +48,7 @@ function convert(type: InputType, value: unknown, path: string, budget: Budget):
       return typeof value === 'boolean' ? ok(value) : wrong(path, 'must be true or false');
     case 'long':
       if (typeof value !== 'number' || !Number.isSafeInteger(value)) return wrong(path, 'must be an integer between -(2^53-1) and 2^53-1');
-      return ok(value === 0 ? 0 : value); // -0 is not an integer to Cedar
+      return ok(value);
     case 'decimal':
       return convertDecimal(value, path);
     case 'set':
@@ -66,7 +66,7 @@ function convertDecimal(value: unknown, path: string): Converted {
   if (Number(text) !== value || digits.length > MAX_SIGNIFICANT_DIGITS) {
     return wrong(path, `must be a number with at most ${DECIMAL_DIGITS} decimal places`);
   }
-  return ok({ __extn: { fn: 'decimal', arg: text === '-0.0000' ? '0.0000' : text } });
+  return ok({ __extn: { fn: 'decimal', arg: text } });
 }
 
 function convertSet(element: InputType, value: unknown, path: string, budget: Budget): Converted {

@@ -1,5 +1,6 @@
-import { hash, randomUUIDv7 } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AuditRecord } from '../../extauthz/api/audit-record.ts';
+import { uuidV7 } from '../../runtime/uuid-v7.ts';
 import type { Ending, Exchange } from '../exchange.ts';
 
 /** What the exchange's trace is called. */
@@ -13,7 +14,7 @@ export function auditRecord(exchange: Exchange, ending: Ending, trace: TraceIds,
   const { decision, refusal, params } = exchange;
   const durationMs = endedAtMs - exchange.arrivedAtMs;
   return {
-    id: randomUUIDv7(),
+    id: uuidV7(),
     time: new Date(exchange.arrivedAtUnixMs).toISOString(),
     decisionId: decision?.id ?? '',
     revision: decision?.revision ?? '',

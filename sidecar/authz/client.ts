@@ -103,8 +103,7 @@ export class PolicyClient {
 
   /** @throws {NoDecision} when the service is away or does not answer within `timeoutMs`. */
   decide(question: DecisionQuestion, timeoutMs: number): Promise<DecisionResponse> {
-    if (this.#decide === undefined && (this.#failures > 1 || this.#closed))
-      return Promise.reject(new NoDecision(AWAY));
+    if (this.#decide === undefined && (this.#failures > 1 || this.#closed)) return Promise.reject(new NoDecision(AWAY));
     const id = this.#nextId++;
     const request: DecisionRequest = { id, ...question };
     return new Promise((resolve, reject) => {

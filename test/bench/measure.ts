@@ -4,6 +4,7 @@ import type { Gateway } from './gateways/gateway.ts';
 import type { LoadOrder, LoadResult } from './load/run-load.ts';
 import type { Child } from './machine/child.ts';
 import { processUsage } from './machine/process-usage.ts';
+import { processorBusySeconds } from './machine/processor-usage.ts';
 import type { CallKind } from './messages.ts';
 import type { LoadReply } from './processes/load.ts';
 
@@ -18,6 +19,8 @@ export interface Measurement {
   /** Share of one processor that the gateway, or the load process, was using. At 1 it is the bottleneck. */
   readonly gatewayBusy: number | null;
   readonly loadBusy: number;
+  /** Share of the gateway's processor that went to anything but the gateway. Much of it spoils the measurement. */
+  readonly othersBusy: number | null;
 }
 
 /** One row in one round. */
@@ -31,6 +34,8 @@ export interface Sample {
 
 export interface MeasureOptions {
   readonly load: Child;
+  /** The gateway's, where it has one to itself. */
+  readonly processor: number | undefined;
   readonly kind: CallKind;
   readonly userToken: string;
   readonly budget: Budget;
@@ -39,16 +44,19 @@ export interface MeasureOptions {
 }
 
 /** Warms one gateway up, then measures it with one connection and with many. */
-export async function measure(gateway: Gateway, { load, kind, userToken, budget, nextCalls }: MeasureOptions): Promise<Sample> {
+export async function measure(gateway: Gateway, { load, processor, kind, userToken, budget, nextCalls }: MeasureOptions): Promise<Sample> {
   const { pid, port, path } = gateway;
   const usage = () => (pid === undefined ? undefined : processUsage(pid));
   const run = async ({ maxCalls, maxMs }: Bound, connections: number): Promise<Measurement> => {
     const target = { host: '127.0.0.1', port, path, userToken };
     const before = usage();
+    const busyBefore = processorBusySeconds(processor);
     const result = await runIn(load, { kind, target, connections, maxCalls, maxMs, firstCall: nextCalls(maxCalls) });
+    const busyAfter = processorBusySeconds(processor);
     const after = usage();
     const { calls, seconds, p50Us, p99Us, cpuSeconds } = result;
     const gatewayCpu = before === undefined || after === undefined ? undefined : after.cpuSeconds - before.cpuSeconds;
+    const busy = busyBefore === undefined || busyAfter === undefined ? undefined : busyAfter - busyBefore;
     return {
       calls,
       callsPerSecond: calls / seconds,
@@ -57,6 +65,7 @@ export async function measure(gateway: Gateway, { load, kind, userToken, budget,
       gatewayCpuUs: gatewayCpu === undefined ? null : (gatewayCpu / calls) * 1_000_000,
       gatewayBusy: gatewayCpu === undefined ? null : gatewayCpu / seconds,
       loadBusy: cpuSeconds / seconds,
+      othersBusy: busy === undefined || gatewayCpu === undefined ? null : Math.max(0, busy - gatewayCpu) / seconds,
     };
   };
   const idleRssMb = usage()?.rssMb ?? null;

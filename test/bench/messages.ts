@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 /**
  * What a benchmark call asks, and so what its answer must be.
  *
@@ -94,8 +92,45 @@ export interface CallTarget {
   readonly userToken: string;
 }
 
-/** The HTTP request of a call, with the fields that MCP clients send. */
-export function requestTemplate(kind: CallKind, { host, port, path, userToken }: CallTarget): SerialTemplate {
+/** Whether the kind belongs to a revision with sessions. */
+export function hasSession(kind: CallKind): boolean {
+  return kind !== 'modern';
+}
+
+/** The message that opens a session. */
+export const INITIALIZE = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: LEGACY, capabilities: {}, clientInfo: { name: 'sidegate-bench', version: '0' } },
+});
+
+export const INITIALIZED = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 1,
+  result: { protocolVersion: LEGACY, capabilities: { tools: {} }, serverInfo: { name: 'sidegate-bench', version: '0' } },
+});
+
+/** The fields that MCP clients send with every message, as lines of a head. */
+export function clientFields(kind: CallKind, userToken: string): string[] {
+  return [
+    'Content-Type: application/json',
+    'Accept: application/json, text/event-stream',
+    `Authorization: Bearer ${userToken}`,
+    `MCP-Protocol-Version: ${kind === 'modern' ? MODERN : LEGACY}`,
+    'User-Agent: sidegate-bench',
+  ];
+}
+
+/**
+ * The HTTP request of a call.
+ * @param sessionId as the gateway gave it; undefined exactly when the kind has none
+ */
+export function requestTemplate(
+  kind: CallKind,
+  { host, port, path, userToken }: CallTarget,
+  sessionId: string | undefined,
+): SerialTemplate {
   const modern = kind === 'modern';
   const isList = kind === 'list' || kind === 'filtered';
   const method = isList ? 'tools/list' : 'tools/call';
@@ -106,16 +141,12 @@ export function requestTemplate(kind: CallKind, { host, port, path, userToken }:
   const call = { name: tool, arguments: { query: queryOf(FIRST_SERIAL) } };
   const params = isList ? meta : { ...meta, ...call };
   const body = JSON.stringify({ jsonrpc: '2.0', id: FIRST_SERIAL, method, params });
-  const era = modern ? [`Mcp-Method: ${method}`, `Mcp-Name: ${tool}`] : [`Mcp-Session-Id: ${randomUUID()}`];
+  const era = modern ? [`Mcp-Method: ${method}`, `Mcp-Name: ${tool}`] : [`Mcp-Session-Id: ${sessionId}`];
   const head = [
     `POST ${path} HTTP/1.1`,
     `Host: ${host}:${port}`,
-    'Content-Type: application/json',
-    'Accept: application/json, text/event-stream',
-    `Authorization: Bearer ${userToken}`,
-    `MCP-Protocol-Version: ${modern ? MODERN : LEGACY}`,
+    ...clientFields(kind, userToken),
     ...era,
-    'User-Agent: sidegate-bench',
     `Content-Length: ${body.length}`,
   ];
   return new SerialTemplate(`${head.join('\r\n')}\r\n\r\n${body}`);

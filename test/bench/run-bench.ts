@@ -82,7 +82,14 @@ export async function runBench({ budget, pinning, sidegate, progress }: BenchOpt
         });
         try {
           await sleep(budget.settleMs);
-          const sample = await measure(gateway, { load: load.child, kind, userToken: issuer.userToken, budget, nextCalls });
+          const sample = await measure(gateway, {
+            load: load.child,
+            processor: pinning.gateway,
+            kind,
+            userToken: issuer.userToken,
+            budget,
+            nextCalls,
+          });
           samples.get(name)?.push(sample);
           progress(`round ${round + 1} of ${budget.rounds}: ${label}: ${Math.round(sample.concurrent.callsPerSecond)} calls/s`);
         } finally {

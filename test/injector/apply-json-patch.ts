@@ -7,7 +7,7 @@ type Node = Record<string, unknown> | unknown[];
 export function applyJsonPatch(value: unknown, operations: readonly PatchOperation[]): unknown {
   const root = { document: structuredClone(value) };
   for (const operation of operations) {
-    const tokens = ['document', ...operation.path.split('/').slice(1).map(unescape)];
+    const tokens = ['document', ...operation.path.split('/').slice(1).map(unescapeToken)];
     const last = tokens.pop() ?? '';
     const parent = tokens.reduce<unknown>((node, token) => child(node as Node, token), root) as Node;
     if (Array.isArray(parent)) {
@@ -20,7 +20,13 @@ export function applyJsonPatch(value: unknown, operations: readonly PatchOperati
     } else {
       assert.ok(operation.op === 'add' || Object.hasOwn(parent, last), `${operation.path}: no such member`);
       if (operation.op === 'remove') delete parent[last];
-      else Object.defineProperty(parent, last, { value: structuredClone(operation.value), enumerable: true, writable: true, configurable: true });
+      else
+        Object.defineProperty(parent, last, {
+          value: structuredClone(operation.value),
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        });
     }
   }
   return root.document;
@@ -32,6 +38,6 @@ function child(node: Node, token: string): unknown {
 }
 
 /** RFC 6901 section 4: `~1` first. */
-function unescape(token: string): string {
+function unescapeToken(token: string): string {
   return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }

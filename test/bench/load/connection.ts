@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { answerTemplate, type CallKind, type CallTarget, requestTemplate, type SerialTemplate } from '../messages.ts';
+import { answerTemplate, type CallKind, type CallTarget, hasSession, requestTemplate, type SerialTemplate } from '../messages.ts';
+import { openSession } from './session.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
@@ -20,24 +22,21 @@ export class CallConnection {
   #heldBytes = 0;
   #onAnswer: ((fault: string | undefined) => void) | undefined;
 
-  private constructor(socket: Socket, kind: CallKind, target: CallTarget) {
+  private constructor(socket: Socket, request: SerialTemplate, answer: SerialTemplate) {
     this.#socket = socket;
-    this.#request = requestTemplate(kind, target);
-    this.#answer = answerTemplate(kind);
+    this.#request = request;
+    this.#answer = answer;
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('error', (error) => this.#settle(error.message));
     socket.on('close', () => this.#settle('the connection was closed'));
   }
 
-  static open(kind: CallKind, target: CallTarget): Promise<CallConnection> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host: target.host, port: target.port, noDelay: true });
-      socket.once('error', reject);
-      socket.once('connect', () => {
-        socket.off('error', reject);
-        resolve(new CallConnection(socket, kind, target));
-      });
-    });
+  /** Connects, with a session of its own where the kind has sessions. */
+  static async open(kind: CallKind, target: CallTarget): Promise<CallConnection> {
+    const request = requestTemplate(kind, target, hasSession(kind) ? await openSession(kind, target) : undefined);
+    const socket = connect({ host: target.host, port: target.port, noDelay: true });
+    await once(socket, 'connect');
+    return new CallConnection(socket, request, answerTemplate(kind));
   }
 
   /** @param onAnswer is told what was wrong with the answer, or undefined when nothing was. */

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
-import { answerJson, kindOfTool } from '../messages.ts';
+import { answerJson, INITIALIZED, kindOfTool } from '../messages.ts';
 import { ready } from './ready.ts';
 
 /**
@@ -11,14 +12,30 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 interface Call {
   readonly id: number;
   readonly method: string;
-  readonly params?: { readonly name?: string; readonly arguments?: { readonly query?: string } };
+  readonly params?: { readonly name?: string; readonly arguments?: { readonly query?: string }; readonly _meta?: object };
 }
 
-function answer(body: string): string | undefined {
-  const { id, method, params } = JSON.parse(body) as Call;
-  if (method === 'tools/list') return answerJson('list', String(id), '');
+const sessions = new Set<string>();
+
+/** The answer to a call, or why there is none. */
+function answer(call: Call, sessionId: string | undefined): { readonly json: string } | { readonly fault: string } {
+  const { id, method, params } = call;
+  const isModern = params?._meta !== undefined;
+  if (isModern ? sessionId !== undefined : !sessions.has(sessionId ?? '')) return { fault: `not a session: ${sessionId}` };
+  if (method === 'tools/list') return { json: answerJson('list', String(id), '') };
   const kind = kindOfTool(params?.name);
-  return method !== 'tools/call' || kind === undefined ? undefined : answerJson(kind, String(id), params?.arguments?.query ?? '');
+  if (method !== 'tools/call' || kind === undefined) return { fault: `an unknown call: ${method}` };
+  return { json: answerJson(kind, String(id), params?.arguments?.query ?? '') };
+}
+
+function respond(socket: Socket, json: string, field = ''): void {
+  socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${field}Content-Length: ${json.length}\r\n\r\n${json}`, 'latin1');
+}
+
+function openSession(socket: Socket): void {
+  const sessionId = randomUUID();
+  sessions.add(sessionId);
+  respond(socket, INITIALIZED, `Mcp-Session-Id: ${sessionId}\r\n`);
 }
 
 function serve(socket: Socket): void {
@@ -33,15 +50,18 @@ function serve(socket: Socket): void {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     const headEnd = held.indexOf(HEAD_END);
     if (headEnd < 0) return;
-    const length = Number(/\r\ncontent-length: *(\d+)/i.exec(held.toString('latin1', 0, headEnd))?.[1]);
+    const head = held.toString('latin1', 0, headEnd);
+    const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1]);
     if (Number.isNaN(length)) return fail('a request without Content-Length');
     const end = headEnd + HEAD_END.length + length;
     if (held.length < end) return;
     if (held.length > end) return fail('a second request before the answer to the first');
-    const json = answer(held.toString('latin1', headEnd + HEAD_END.length, end));
+    const call = JSON.parse(held.toString('latin1', headEnd + HEAD_END.length, end)) as Call;
     held = held.subarray(end);
-    if (json === undefined) return fail('an unknown call');
-    socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`, 'latin1');
+    if (call.method === 'initialize') return openSession(socket);
+    const answered = answer(call, /\r\nmcp-session-id: *([^\r]+)/i.exec(head)?.[1]);
+    if ('fault' in answered) return fail(answered.fault);
+    respond(socket, answered.json);
   });
 }
 

@@ -26,6 +26,7 @@ function summariseMeasurements(measurements: readonly Measurement[]): Measuremen
     gatewayCpuUs: medianOrNull(measurements.map(({ gatewayCpuUs }) => gatewayCpuUs)),
     gatewayBusy: medianOrNull(measurements.map(({ gatewayBusy }) => gatewayBusy)),
     loadBusy: of(({ loadBusy }) => loadBusy),
+    othersBusy: medianOrNull(measurements.map(({ othersBusy }) => othersBusy)),
   };
 }
 

@@ -72,6 +72,17 @@ function barTable({ bars }: BenchDocument): string {
   return markdown(['what', 'measured', 'bar', 'goal', 'reached'], lines);
 }
 
+/** Above this share of the gateway's processor, other programs have spoilt the run. */
+const MAX_OTHERS_BUSY = 0.1;
+
+function interference({ rows }: BenchDocument): string[] {
+  const shares = Object.values(rows).map(({ concurrent }) => concurrent.othersBusy ?? 0);
+  const worst = Math.max(0, ...shares);
+  return worst > MAX_OTHERS_BUSY
+    ? [`Other programs took up to ${percent(worst)} of the gateway's processor: the numbers are spoilt, run it again.`]
+    : [];
+}
+
 /** The whole report, in Markdown. */
 export function reportText(document: BenchDocument): string {
   const { conditions, ratios } = document;
@@ -79,6 +90,7 @@ export function reportText(document: BenchDocument): string {
   const notes = [
     `Node ${node}, ${processors} processors; ${pinning}. Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}; every answer was checked.`,
     ...(short ? ['This was a short run: take it as a sign of life, not as a measurement.'] : []),
+    ...interference(document),
   ];
   const shown = Object.entries(ratios).map(([name, value]) => `${name} ${value === null ? 'null' : value.toFixed(2)}`);
   return [...notes, '', rowTable(document), '', `ratios at c=16: ${shown.join(', ')}`, '', barTable(document), ''].join('\n');

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import type { User } from '../../../extauthz/api/principal.ts';
 import { AGENT_CREDENTIAL_HEADERS, createBroker } from '../../../extauthz/broker/broker.ts';
-import type { CredentialConfig } from '../../../extauthz/broker/credential-strategy.ts';
 import { userPathSegment } from '../../../extauthz/broker/user-path-segment.ts';
+import type { CredentialSource } from '../../../extauthz/policy/engine.ts';
 
 describe('credential strategy file', () => {
   let directory = '';
@@ -21,7 +21,7 @@ describe('credential strategy file', () => {
   const root = () => join(directory, 'secrets');
   const put = (path: string, content: string | Buffer) => writeFileSync(join(root(), path), content);
   const user = (id: string): User => ({ id, subject: id, issuer: 'https://idp.example', groups: [] });
-  const config = (changes: Partial<Extract<CredentialConfig, { strategy: 'file' }>> = {}): CredentialConfig => ({
+  const config = (changes: Partial<Extract<CredentialSource, { strategy: 'file' }>> = {}): CredentialSource => ({
     strategy: 'file',
     path: 'tickets/{user}',
     header: 'Authorization',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { status } from '@grpc/grpc-js';
-import type { DecisionResponse } from '../../../extauthz/api/protos.ts';
+import { Client, credentials, status } from '@grpc/grpc-js';
+import { type DecisionResponse, policyService } from '../../../extauthz/api/protos.ts';
 import { Asking, endOf, PolicyClient } from '../support/policy-client.ts';
 import { type RunningService, startService } from '../support/running-service.ts';
 import { BUNDLE_WITHOUT_BOB } from '../support/test-bundle.ts';
@@ -150,6 +150,22 @@ describe('Decide', () => {
       Array.from({ length: 300 }, (_, i) => ['invalid_arguments', 'ALLOW', 'unauthenticated'][i % 3]),
     );
     assert.equal(new Set(answers.map(({ decisionId }) => decisionId)).size, 300);
+  });
+
+  it('is not brought down by bytes that are no question, nor by one that is too large', async () => {
+    const { path, responseDeserialize } = policyService.Decide;
+    for (const [bytes, code] of [
+      [Buffer.from([0xff, 0xff, 0xff]), status.INTERNAL],
+      [Buffer.alloc(16_777_217), status.RESOURCE_EXHAUSTED],
+    ] as const) {
+      const raw = new Client(`localhost:${service.grpcPort}`, credentials.createSsl(Buffer.from(service.caPem)));
+      const stream = raw.makeBidiStreamRequest(path, (message: Buffer) => message, responseDeserialize, client.metadata);
+      stream.resume();
+      stream.write(bytes);
+      assert.equal((await endOf(stream)).code, code);
+      raw.close();
+    }
+    assert.equal((await asking.ask({ userToken: alice, ...call('list_tickets') })).effect, 'ALLOW');
   });
 
   it('filters a list so that it agrees with the calls', async () => {

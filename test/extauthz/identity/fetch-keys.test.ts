@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ describe('fetching keys from a cluster', () => {
   let secure = '';
   let plain = '';
 
-  const handler = ({ headers, url }: IncomingMessage, response: import('node:http').ServerResponse) => {
+  const handler = ({ headers, url }: IncomingMessage, response: ServerResponse) => {
     seen.push(headers.authorization);
     if (url === '/large') return void response.end(Buffer.alloc(1_048_577));
     if (url === '/elsewhere') return void response.writeHead(302, { location: '/jwks' }).end();

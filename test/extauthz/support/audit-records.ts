@@ -1,12 +1,12 @@
-import { randomUUIDv7 } from 'node:crypto';
 import type { AuditRecord } from '../../../extauthz/api/audit-record.ts';
+import { uuidV7 } from '../../../runtime/uuid-v7.ts';
 
 /** A good record of an allowed tool call by alice. */
 export function auditRecord(changes: Partial<AuditRecord> = {}): AuditRecord {
   return {
-    id: randomUUIDv7(),
+    id: uuidV7(),
     time: new Date().toISOString(),
-    decisionId: randomUUIDv7(),
+    decisionId: uuidV7(),
     revision: '0123456789abcdef',
     effect: 'allow',
     code: '',
