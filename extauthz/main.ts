@@ -1,4 +1,4 @@
-import type { Setting } from '../runtime/env.ts';
+import { earlySetting } from '../runtime/env.ts';
 import { runUntilSignal, StartupError } from '../runtime/lifecycle.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { AUDIT_HELP, auditTable, parseAuditCommand } from './audit-command.ts';
@@ -53,17 +53,12 @@ export async function main(args: string[]): Promise<void> {
 
 async function serve(args: readonly string[]): Promise<void> {
   if (args[0] !== undefined) return misused(`serve: unexpected argument "${args[0]}"`);
-  const logger = createLogger('extauthz', early(extauthzSettings.logLevel, 'info'));
-  await runUntilSignal(logger, early(extauthzSettings.drainMs, 0) + STOP_EXTRA_MS, async (onStop) => {
+  const logger = createLogger('extauthz', earlySetting(extauthzSettings.logLevel, process.env, 'info'));
+  await runUntilSignal(logger, earlySetting(extauthzSettings.drainMs, process.env, 0) + STOP_EXTRA_MS, async (onStop) => {
     const config = readExtauthzConfig(process.env);
     const { startPolicyService } = await import('./serve.ts');
     await startPolicyService(config, logger, onStop);
   });
-}
-
-/** A setting that is needed before all of them are read. When it is wrong, that is said with the others. */
-function early<T>({ env, schema, default: text }: Setting<T>, otherwise: T): T {
-  return schema.safeParse(process.env[env] || text).data ?? otherwise;
 }
 
 async function check(args: readonly string[]): Promise<void> {

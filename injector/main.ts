@@ -1,4 +1,4 @@
-import { readSettings, type Setting, SettingsError } from '../runtime/env.ts';
+import { earlySetting, readSettings, SettingsError } from '../runtime/env.ts';
 import { runUntilSignal, StartupError } from '../runtime/lifecycle.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { CERTIFICATES_HELP, parseCertificatesCommand, writeCertificates } from './certificates-command.ts';
@@ -52,15 +52,10 @@ export async function main(args: string[]): Promise<void> {
 
 async function serve(args: readonly string[]): Promise<void> {
   if (args[0] !== undefined) return misused(`serve: unexpected argument "${args[0]}"`);
-  const logger = createLogger('injector', early(injectorSettings.logLevel, 'info'));
-  await runUntilSignal(logger, early(injectorSettings.drainMs, 0) + STOP_EXTRA_MS, async (onStop) => {
+  const logger = createLogger('injector', earlySetting(injectorSettings.logLevel, process.env, 'info'));
+  await runUntilSignal(logger, earlySetting(injectorSettings.drainMs, process.env, 0) + STOP_EXTRA_MS, async (onStop) => {
     await startInjector(readSettings(injectorSettings, process.env), logger, onStop);
   });
-}
-
-/** A setting that is needed before all of them are read. When it is wrong, that is said with the others. */
-function early<T>({ env, schema, default: text }: Setting<T>, otherwise: T): T {
-  return schema.safeParse(process.env[env] || text).data ?? otherwise;
 }
 
 function injectFiles(args: readonly string[]): void {

@@ -41,3 +41,8 @@ export function readSettings<S extends Settings>(settings: S, env: Environment):
   if (problems.length > 0) throw new SettingsError(problems.join('\n'));
   return values as SettingValues<S>;
 }
+
+/** Reads one setting before all of them are read, for what has to exist first. When it is wrong, that is said later with the others. */
+export function earlySetting<T>({ env: variable, schema, default: text }: Setting<T>, env: Environment, otherwise: T): T {
+  return schema.safeParse(env[variable] || text).data ?? otherwise;
+}

@@ -1,5 +1,6 @@
 import { metrics, trace } from '@opentelemetry/api';
 import { METRICS } from '../extauthz/api/attributes.ts';
+import { earlySetting } from '../runtime/env.ts';
 import { readNamedFile, rotatingFile } from '../runtime/files.ts';
 import { runUntilSignal } from '../runtime/lifecycle.ts';
 import { listen } from '../runtime/listen.ts';
@@ -15,7 +16,7 @@ import { DecisionCache } from './authz/decision-cache.ts';
 import { Lease } from './authz/lease.ts';
 import { PolicyWatch } from './authz/policy-watch.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
-import { readSidecarConfig, type SidecarConfig } from './config.ts';
+import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config.ts';
 import { Pipeline } from './pipeline.ts';
 import { Routes } from './routes.ts';
 import { AgentServer } from './server.ts';
@@ -30,6 +31,9 @@ const USAGE = `sidegate sidecar: the policy gate of one pod
 It takes no arguments; its settings are environment variables: see docs/configuration.md.
 `;
 
+/** Stopping takes a little longer than open calls get, so that their audit records leave too. */
+const STOP_EXTRA_MS = 3_000;
+
 export async function main(args: string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(USAGE);
   if (args.length > 0) {
@@ -37,13 +41,9 @@ export async function main(args: string[]): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const logger = createLogger('sidecar', process.env['SIDEGATE_LOG_LEVEL'] || 'info');
-  let config: SidecarConfig | undefined;
-  // The drain time bounds the whole stop; a little more than the calls get, so that audit records leave too.
-  const drainMs = Number(process.env['SIDEGATE_DRAIN_MS'] || 30_000) + 2_000;
-  await runUntilSignal(logger, drainMs, async (onStop) => {
-    config = readSidecarConfig(process.env);
-    await start(config, logger, onStop);
+  const logger = createLogger('sidecar', earlySetting(sidecarSettings.logLevel, process.env, 'info'));
+  await runUntilSignal(logger, earlySetting(sidecarSettings.drainMs, process.env, 0) + STOP_EXTRA_MS, async (onStop) => {
+    await start(readSidecarConfig(process.env), logger, onStop);
   });
 }
 

@@ -10,28 +10,29 @@ const SILENCE = {
   mimeType: 'audio/wav',
 } as const;
 
-export interface Text {
+export type Text = {
   type: 'text';
   text: string;
-}
+};
 
-export interface Image {
+export type Image = {
   type: 'image';
   data: string;
   mimeType: string;
-}
+};
 
-export interface Audio {
+export type Audio = {
   type: 'audio';
   data: string;
   mimeType: string;
-}
+};
 
-export interface EmbeddedText {
+export type EmbeddedText = {
   type: 'resource';
   resource: { uri: string; mimeType: string; text: string };
-}
+};
 
+/** Types, not interfaces: the SDK's own types have index signatures, to which interfaces cannot be assigned. */
 export type Content = Text | Image | Audio | EmbeddedText;
 
 export function text(value: string): Text {

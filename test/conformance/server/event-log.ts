@@ -1,5 +1,5 @@
 /** Keeps the events of one session, so that a client can fetch what it missed (`Last-Event-ID`). Both lines of the SDK take it. */
-export class EventLog<Message> {
+export class EventLog<Message extends object> {
   readonly #events: { readonly streamId: string; readonly message: Message | undefined }[] = [];
 
   async storeEvent(streamId: string, message: Message): Promise<string> {
@@ -11,10 +11,7 @@ export class EventLog<Message> {
     return this.#at(eventId)?.streamId;
   }
 
-  async replayEventsAfter(
-    lastEventId: string,
-    { send }: { send: (eventId: string, message: Message) => Promise<void> },
-  ): Promise<string> {
+  async replayEventsAfter(lastEventId: string, { send }: { send: (eventId: string, message: Message) => Promise<void> }): Promise<string> {
     const last = this.#at(lastEventId);
     if (last === undefined) throw new RangeError('no such event');
     for (let number = Number(lastEventId) + 1; number <= this.#events.length; number += 1) {

@@ -1,13 +1,15 @@
 import {
   acceptedContent,
   CLIENT_CAPABILITIES_META_KEY,
-  inputRequired,
+  type ClientCapabilities,
   type InputRequests,
   type InputRequiredResult,
+  inputRequired,
   inputResponse,
   type RequestStateCodec,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import { z } from 'zod';
 import { text } from './content.ts';
 import type { ToolResult } from './tool.ts';
 
@@ -22,25 +24,9 @@ export interface InputRequiredTool {
   call(context: ServerContext, states: RequestStateCodec<Progress>): Promise<ToolResult | InputRequiredResult>;
 }
 
-/** Asks for one field of a form. */
-export function askFor(field: string, type: 'string' | 'boolean', message: string): InputRequests[string] {
-  return inputRequired.elicit({
-    message,
-    requestedSchema: { type: 'object', properties: { [field]: { type } }, required: [field] },
-  });
-}
-
-/** The accepted value of a form field, when it is of the type that was asked for. */
-export function answered<Type extends 'string' | 'boolean'>(
-  { mcpReq }: ServerContext,
-  key: string,
-  field: string,
-  type: Type,
-): (Type extends 'string' ? string : boolean) | undefined {
-  const value = acceptedContent(mcpReq.inputResponses, key)?.[field];
-  // biome-ignore lint/suspicious/useValidTypeof: `type` is one of the names that typeof gives
-  return typeof value === type ? (value as Type extends 'string' ? string : boolean) : undefined;
-}
+const NAME = z.object({ name: z.string() });
+const COLOR = z.object({ color: z.string() });
+const CONSENT = z.object({ ok: z.boolean() });
 
 function askForSample(prompt: string, maxTokens: number): InputRequests[string] {
   return inputRequired.createMessage({ messages: [{ role: 'user', content: text(prompt) }], maxTokens });
@@ -55,9 +41,12 @@ export const INPUT_REQUIRED_TOOLS: readonly InputRequiredTool[] = [
   {
     name: 'test_input_required_result_elicitation',
     description: 'Greets the user by the name that the user gives.',
-    async call(context) {
-      const name = answered(context, 'user_name', 'name', 'string');
-      if (name === undefined) return inputRequired({ inputRequests: { user_name: askFor('name', 'string', 'What is your name?') } });
+    async call({ mcpReq }) {
+      const name = acceptedContent(mcpReq.inputResponses, 'user_name', NAME)?.name;
+      if (name === undefined)
+        return inputRequired({
+          inputRequests: { user_name: inputRequired.elicit({ message: 'What is your name?', requestedSchema: NAME }) },
+        });
       return said(`Hello, ${name}!`);
     },
   },
@@ -83,11 +72,11 @@ export const INPUT_REQUIRED_TOOLS: readonly InputRequiredTool[] = [
   {
     name: 'test_input_required_result_request_state',
     description: 'Finds its own state again after a round trip.',
-    async call(context, states) {
-      const ok = answered(context, 'confirm', 'ok', 'boolean');
-      if (ok !== undefined && context.mcpReq.requestState<Progress>()?.round === 1) return said('state-ok');
+    async call({ mcpReq }, states) {
+      const ok = acceptedContent(mcpReq.inputResponses, 'confirm', CONSENT)?.ok;
+      if (ok !== undefined && mcpReq.requestState<Progress>()?.round === 1) return said('state-ok');
       return inputRequired({
-        inputRequests: { confirm: askFor('ok', 'boolean', 'Please confirm') },
+        inputRequests: { confirm: inputRequired.elicit({ message: 'Please confirm', requestedSchema: CONSENT }) },
         requestState: await states.mint({ round: 1 }),
       });
     },
@@ -95,15 +84,15 @@ export const INPUT_REQUIRED_TOOLS: readonly InputRequiredTool[] = [
   {
     name: 'test_input_required_result_multiple_inputs',
     description: 'Asks user, model and client at once.',
-    async call(context, states) {
-      const name = answered(context, 'user_name', 'name', 'string');
-      const greeting = inputResponse(context.mcpReq.inputResponses, 'greeting');
-      const roots = inputResponse(context.mcpReq.inputResponses, 'client_roots');
+    async call({ mcpReq }, states) {
+      const name = acceptedContent(mcpReq.inputResponses, 'user_name', NAME)?.name;
+      const greeting = inputResponse(mcpReq.inputResponses, 'greeting');
+      const roots = inputResponse(mcpReq.inputResponses, 'client_roots');
       if (name !== undefined && greeting.kind === 'sampling' && roots.kind === 'roots')
         return said(`${name} with ${roots.roots.length} roots is greeted`);
       return inputRequired({
         inputRequests: {
-          user_name: askFor('name', 'string', 'What is your name?'),
+          user_name: inputRequired.elicit({ message: 'What is your name?', requestedSchema: NAME }),
           greeting: askForSample('Generate a greeting', 50),
           client_roots: inputRequired.listRoots(),
         },
@@ -114,16 +103,16 @@ export const INPUT_REQUIRED_TOOLS: readonly InputRequiredTool[] = [
   {
     name: 'test_input_required_result_multi_round',
     description: 'Asks twice, one question after the other.',
-    async call(context, states) {
-      const round = context.mcpReq.requestState<Progress>()?.round ?? 0;
-      if (round === 2 && answered(context, 'step2', 'color', 'string') !== undefined) return said('Both questions are answered.');
-      if (round === 1 && answered(context, 'step1', 'name', 'string') !== undefined)
+    async call({ mcpReq }, states) {
+      const round = mcpReq.requestState<Progress>()?.round ?? 0;
+      if (round === 2 && acceptedContent(mcpReq.inputResponses, 'step2', COLOR) !== undefined) return said('Both questions are answered.');
+      if (round === 1 && acceptedContent(mcpReq.inputResponses, 'step1', NAME) !== undefined)
         return inputRequired({
-          inputRequests: { step2: askFor('color', 'string', 'Step 2: What is your favorite color?') },
+          inputRequests: { step2: inputRequired.elicit({ message: 'Step 2: What is your favorite color?', requestedSchema: COLOR }) },
           requestState: await states.mint({ round: 2 }),
         });
       return inputRequired({
-        inputRequests: { step1: askFor('name', 'string', 'Step 1: What is your name?') },
+        inputRequests: { step1: inputRequired.elicit({ message: 'Step 1: What is your name?', requestedSchema: NAME }) },
         requestState: await states.mint({ round: 1 }),
       });
     },
@@ -131,10 +120,10 @@ export const INPUT_REQUIRED_TOOLS: readonly InputRequiredTool[] = [
   {
     name: 'test_input_required_result_tampered_state',
     description: 'Takes back only the state that it gave out.',
-    async call(context, states) {
-      if (context.mcpReq.requestState<Progress>() !== undefined) return said('The state is as it was.');
+    async call({ mcpReq }, states) {
+      if (mcpReq.requestState<Progress>() !== undefined) return said('The state is as it was.');
       return inputRequired({
-        inputRequests: { confirm: askFor('ok', 'boolean', 'Please confirm') },
+        inputRequests: { confirm: inputRequired.elicit({ message: 'Please confirm', requestedSchema: CONSENT }) },
         requestState: await states.mint({ round: 1 }),
       });
     },
@@ -144,9 +133,10 @@ export const INPUT_REQUIRED_TOOLS: readonly InputRequiredTool[] = [
     description: 'Asks only for what the client declared.',
     async call({ mcpReq }) {
       if (mcpReq.inputResponses !== undefined) return said('Thank you.');
-      const { elicitation, sampling } = mcpReq.envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? {};
+      const envelope: Readonly<Record<string, unknown>> = mcpReq.envelope ?? {};
+      const { elicitation, sampling } = (envelope[CLIENT_CAPABILITIES_META_KEY] ?? {}) as ClientCapabilities;
       const inputRequests: InputRequests = {};
-      if (elicitation !== undefined) inputRequests['form'] = askFor('name', 'string', 'What is your name?');
+      if (elicitation !== undefined) inputRequests['form'] = inputRequired.elicit({ message: 'What is your name?', requestedSchema: NAME });
       if (sampling !== undefined) inputRequests['sample'] = askForSample('Say something', 50);
       return Object.keys(inputRequests).length === 0 ? said('There is nobody to ask.') : inputRequired({ inputRequests });
     },
@@ -163,10 +153,12 @@ export const INPUT_REQUIRED_TOOLS: readonly InputRequiredTool[] = [
   {
     name: 'test_streaming_elicitation',
     description: 'Asks for input with the result, never with a request of its own.',
-    async call(context) {
-      const name = answered(context, 'user_name', 'name', 'string');
+    async call({ mcpReq }) {
+      const name = acceptedContent(mcpReq.inputResponses, 'user_name', NAME)?.name;
       if (name !== undefined) return said(`Hello, ${name}!`);
-      return inputRequired({ inputRequests: { user_name: askFor('name', 'string', 'What is your name?') } });
+      return inputRequired({
+        inputRequests: { user_name: inputRequired.elicit({ message: 'What is your name?', requestedSchema: NAME }) },
+      });
     },
   },
 ];

@@ -6,10 +6,10 @@ export interface ObjectSchema {
   readonly [keyword: string]: unknown;
 }
 
-export interface ToolResult {
+export type ToolResult = {
   content: Content[];
   isError?: boolean;
-}
+};
 
 /** What a tool may ask of the client during a call, in the way of the revisions with sessions. */
 export interface ClientChannel {
