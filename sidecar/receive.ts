@@ -30,13 +30,21 @@ export function checkFields(request: IncomingMessage): Result<undefined, Refusal
     seen.add(name);
   }
   const { host, origin } = request.headers;
-  if (host === undefined || !LOOPBACK_HOST.test(host)) {
+  if (host === undefined || !(LOOPBACK_HOST.test(host) || host === proxiedAuthority(request))) {
     return fail(rejected('foreign_origin', 403, 'the Host field must name localhost'));
   }
   if (origin !== undefined && !LOOPBACK_ORIGIN.test(origin)) {
     return fail(rejected('foreign_origin', 403, 'the Origin field names another site'));
   }
   return ok(undefined);
+}
+
+/**
+ * The authority that a client names which uses the sidecar as its HTTP proxy (absolute form, RFC 9112 section 3.2.2); a page in a browser cannot send
+ * one. Which servers may be reached so is for routing to say.
+ */
+function proxiedAuthority({ url = '' }: IncomingMessage): string | undefined {
+  return url.startsWith('http://') && URL.canParse(url) ? new URL(url).host : undefined;
 }
 
 /** The token in `Authorization: Bearer` (RFC 6750 section 2.1); empty when there is none. */

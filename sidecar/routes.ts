@@ -8,9 +8,13 @@ export interface Route {
 /** The registered servers; replaced as a whole when the policy service sends a new set. */
 export class Routes {
   #byName: ReadonlyMap<string, Route> = new Map();
+  #byUrl: ReadonlyMap<string, Route> = new Map();
 
   replace(routes: readonly Route[]): void {
     this.#byName = new Map(routes.map((route) => [route.name, route]));
+    // Two servers at one URL may have different policies; the URL alone does not say which is meant.
+    const isAlone = ({ url }: Route) => routes.filter((other) => other.url.href === url.href).length === 1;
+    this.#byUrl = new Map(routes.filter(isAlone).map((route) => [route.url.href, route]));
   }
 
   get names(): readonly string[] {
@@ -18,11 +22,12 @@ export class Routes {
   }
 
   /**
-   * Finds the server that a request path names: `/<server>/mcp`, and nothing else.
-   * The path is compared as it was sent: an encoded or dotted form names no server.
+   * Finds the server that a request target names: the path `/<server>/mcp`, or, from a client that uses the sidecar as its HTTP proxy, the
+   * server's own URL. It is compared as it was sent: an encoded or dotted form names no server.
    */
-  find(path: string): Route | undefined {
-    const match = /^\/([a-z0-9-]+)\/mcp\/?$/.exec(path);
+  find(target: string): Route | undefined {
+    if (target.startsWith('http://')) return this.#byUrl.get(target);
+    const match = /^\/([a-z0-9-]+)\/mcp\/?$/.exec(target);
     return match?.[1] === undefined ? undefined : this.#byName.get(match[1]);
   }
 }

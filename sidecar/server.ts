@@ -1,6 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { Pipeline } from './pipeline.ts';
 
+const TUNNEL_REASON = 'sidegate does not open tunnels: it could not see what goes through. Use http://localhost:9400/<server>/mcp\n';
+const TUNNEL_REFUSED = `HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${TUNNEL_REASON.length}\r\n\r\n${TUNNEL_REASON}`;
+
 export interface AgentServerOptions {
   readonly pipeline: Pipeline;
   readonly receiveTimeoutMs: number;
@@ -35,9 +38,7 @@ export class AgentServer {
     );
     this.server.maxHeadersCount = 200;
     // `Upgrade` is ignored, as RFC 9110 section 7.8 allows: Java's client offers h2c with every first request. A tunnel would leave the request path.
-    this.server.on('connect', (_request, socket) =>
-      socket.end('HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'),
-    );
+    this.server.on('connect', (_request, socket) => socket.end(TUNNEL_REFUSED));
   }
 
   /**

@@ -52,44 +52,42 @@ const IN_NUMBER = table([
 /** Doubles keep any 15 significant digits (IEEE 754 `DBL_DIG`), so a shorter literal without an exponent is exact. */
 const EXACT_LENGTH = 15;
 
-/** After so many bytes of a string it is quicker to look for its end natively. */
-const NEAR_BYTES = 40;
+const QUOTE_BYTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** After so many bytes of a string it is quicker to look for its end natively, in windows so that no byte is looked at too often. */
+const NEAR_BYTES = 256;
+const WINDOW_BYTES = 4_096;
 
 /**
  * Scans a JSON text for what `JSON.parse` does not tell.
- * `text` must be UTF-8 that `JSON.parse` accepts; the grammar is not checked again.
+ * `bytes` must be UTF-8 that `JSON.parse` accepts; the grammar is not checked again.
  */
-export function scanStructure(text: Uint8Array, markDepth: number): JsonStructure {
-  const bytes = asBuffer(text);
+export function scanStructure(bytes: Uint8Array, markDepth: number): JsonStructure {
   const marks: number[] = [];
   let depth = 0;
   let deepest = 0;
   let memberCount = 0;
   let unsafeNumbers = false;
   let loneSurrogate = false;
-  // The next quote and backslash, as last looked up: each lookup starts where the one before ended, so all of them together are one pass.
-  let quoteAt = -1;
-  let escapeAt = -1;
-  let near = 0;
   let at = 0;
   while (at < bytes.length) {
     switch (CLASS[bytes[at] as number]) {
       case QUOTE:
         at += 1;
-        near = at + NEAR_BYTES;
-        for (let byte = bytes[at]; byte !== 0x22; byte = bytes[at]) {
-          if (byte === 0x5c) {
+        for (;;) {
+          const near = at + NEAR_BYTES;
+          let byte = bytes[at];
+          while (byte !== QUOTE_BYTE && byte !== BACKSLASH && at < near) {
+            at += 1;
+            byte = bytes[at];
+          }
+          if (byte === QUOTE_BYTE) break;
+          if (byte === BACKSLASH) {
             const length = escapeLength(bytes, at);
             if (length === 0) loneSurrogate = true;
             at += length || 2;
-          } else if (at < near) {
-            at += 1;
-          } else {
-            if (quoteAt < at) quoteAt = indexOf(bytes, 0x22, at);
-            if (escapeAt < at) escapeAt = indexOf(bytes, 0x5c, at);
-            at = quoteAt < escapeAt ? quoteAt : escapeAt;
-            near = at + NEAR_BYTES;
-          }
+          } else at = skipPlain(bytes, at);
         }
         break;
       case OPEN:
@@ -140,10 +138,13 @@ function surrogateHalf(bytes: Uint8Array, at: number): 'high' | 'low' | undefine
   return second >= 12 ? 'low' : 'high';
 }
 
-/** The first place of a byte from `from` on; the length when there is none. */
-function indexOf(bytes: Buffer, byte: number, from: number): number {
-  const found = bytes.indexOf(byte, from);
-  return found === -1 ? bytes.length : found;
+/** From inside a string: the place of the next quote or backslash, or at least the end of the window. */
+function skipPlain(bytes: Uint8Array, at: number): number {
+  const window = asBuffer(bytes.subarray(at, at + WINDOW_BYTES));
+  const quote = window.indexOf(QUOTE_BYTE);
+  const escapeAt = (quote === -1 ? window : window.subarray(0, quote)).indexOf(BACKSLASH);
+  if (escapeAt !== -1) return at + escapeAt;
+  return at + (quote === -1 ? window.length : quote);
 }
 
 /** The same memory, with the native methods of `Buffer`. */

@@ -33,8 +33,7 @@ export function readFields(raw: Uint8Array, from: number): EventText {
   let event: string | undefined;
   let id: string | undefined;
   for (let start = from; start < raw.length; ) {
-    let textEnd = start;
-    while (textEnd < raw.length && raw[textEnd] !== LF && raw[textEnd] !== CR) textEnd += 1;
+    const textEnd = endOfLine(raw, start);
     const end = raw[textEnd] === CR && raw[textEnd + 1] === LF ? textEnd + 2 : textEnd + 1;
     if (textEnd > start && raw[start] !== COLON) {
       const field = readField(raw, { start, end }, textEnd);
@@ -45,6 +44,27 @@ export function readFields(raw: Uint8Array, from: number): EventText {
     start = end;
   }
   return { data: dataOf(raw, fields), event, id, fields };
+}
+
+/** After so many bytes of a line it is quicker to look for its end natively, in windows so that no byte is looked at too often. */
+const NEAR_BYTES = 256;
+const WINDOW_BYTES = 4_096;
+
+/** The place of the first CR or LF from `from` on; the length when there is none. */
+export function endOfLine(bytes: Uint8Array, from: number): number {
+  let at = from;
+  for (const near = Math.min(from + NEAR_BYTES, bytes.length); at < near; at += 1) {
+    if (bytes[at] === LF || bytes[at] === CR) return at;
+  }
+  while (at < bytes.length) {
+    const window = Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(WINDOW_BYTES, bytes.length - at));
+    const lf = window.indexOf(LF);
+    const cr = (lf === -1 ? window : window.subarray(0, lf)).indexOf(CR);
+    if (cr !== -1) return at + cr;
+    if (lf !== -1) return at + lf;
+    at += window.length;
+  }
+  return at;
 }
 
 function readField(raw: Uint8Array, line: Span, textEnd: number): EventField {

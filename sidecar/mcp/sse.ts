@@ -1,4 +1,4 @@
-import { type EventText, readFields } from './sse-fields.ts';
+import { type EventText, endOfLine, readFields } from './sse-fields.ts';
 
 /**
  * A part of an event stream that can be passed on by itself: an event with the blank line that ends it, or what lies between events
@@ -70,9 +70,9 @@ export class EventStreamReader {
       } else {
         this.#afterCr = false;
         if (this.#lineBytes === 0) this.#lineIsComment = byte === COLON;
-        const from = at;
-        while (at < chunk.length && chunk[at] !== LF && chunk[at] !== CR) at += 1;
-        this.#lineBytes += at - from;
+        const lineEnd = endOfLine(chunk, at);
+        this.#lineBytes += lineEnd - at;
+        at = lineEnd;
       }
     }
     if (this.#fault === undefined) this.#hold(chunk.subarray(start));

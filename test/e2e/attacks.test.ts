@@ -24,10 +24,11 @@ let alice: string;
 before(async () => {
   upstream = await startUpstream();
   gate = await startGate({
-    servers: { files: upstream.url, tokens: upstream.url, dead: 'http://127.0.0.1:9/mcp' },
+    servers: { files: upstream.url, captured: `${upstream.url}/captured`, tokens: upstream.url, dead: 'http://127.0.0.1:9/mcp' },
     policies: `${POLICIES}
       permit (principal, action == Action::"CallUndeclaredTool", resource in Server::"tokens");
-      permit (principal, action == Action::"CallUndeclaredTool", resource in Server::"dead");`,
+      permit (principal, action == Action::"CallUndeclaredTool", resource in Server::"dead");
+      permit (principal, action == Action::"CallUndeclaredTool", resource == Tool::"captured/safe");`,
     files: {
       'servers/tokens.yaml': `name: tokens\nurl: ${upstream.url}\ntransport: streamable-http\ncredential: {strategy: file, path: "tokens/{user}", header: authorization, format: "Bearer {secret}"}\n`,
     },
@@ -320,12 +321,102 @@ describe('malformed messages', () => {
     });
   }
 
+  it('governs a client that uses it as its proxy for a registered server’s own URL', async () => {
+    const path = `${upstream.url}/captured`;
+    const { host } = new URL(path);
+    assertRefused(await post(call('danger'), { path, headers: { host } }), 4030, 'not_permitted');
+    assert.equal((await post(call('safe'), { path: upstream.url, headers: { host } })).status, 404, 'registered twice: which is meant?');
+    assert.equal(rpcError(await post(call('safe'), { path, headers: { host } })), undefined);
+    assert.equal(upstream.arrived.length, 1);
+  });
+
+  for (const path of ['http://127.0.0.1:1/mcp', 'http://evil.example/mcp', 'https://evil.example/mcp']) {
+    it(`is nobody’s proxy to ${path}`, async () => {
+      const answer = await post(call('safe'), { path, headers: { host: new URL(path).host } });
+      assert.ok(answer.status === 404 || answer.status === 403, `${answer.status}`);
+      assert.equal(upstream.arrived.length, 0);
+    });
+  }
+
+  it('opens no tunnel, and says why', async () => {
+    const { connect } = await import('node:net');
+    const text = await new Promise<string>((resolve) => {
+      let received = '';
+      const socket = connect(gate.port, '127.0.0.1', () =>
+        socket.write(`CONNECT ${new URL(upstream.url).host} HTTP/1.1\r\nhost: x\r\n\r\n`),
+      );
+      socket.on('data', (chunk: Buffer) => {
+        received += chunk.toString();
+      });
+      socket.on('close', () => resolve(received));
+    });
+    assert.match(text, /^HTTP\/1\.1 403 .*does not open tunnels/s);
+  });
+
   it('refuses other HTTP methods', async () => {
     for (const method of ['PUT', 'PATCH', 'OPTIONS', 'HEAD', 'TRACE']) {
       const answer = await send(gate.port, { method, path: '/files/mcp', headers: { authorization: `Bearer ${alice}` } });
       assert.equal(answer.status, 405, method);
     }
     assert.equal(upstream.arrived.length, 0);
+  });
+});
+
+describe('sessions', () => {
+  const initialize = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } },
+  });
+
+  async function openSession(token = alice): Promise<string> {
+    upstream.behave((request, response) => {
+      response.setHeader('mcp-session-id', 'the-servers-own-id');
+      return echoResult(request, response);
+    });
+    return String((await post(initialize, { token })).headers['mcp-session-id']);
+  }
+
+  it('have a name of our own, which leads back to the server’s for its owner', async () => {
+    const sealed = await openSession();
+    assert.doesNotMatch(Buffer.from(sealed, 'base64url').toString('latin1'), /the-servers-own-id/);
+    const answer = await post(call('safe'), { headers: { 'mcp-session-id': sealed } });
+    assert.equal(answer.status, 200);
+    assert.equal(upstream.arrived.at(-1)?.headers['mcp-session-id'], 'the-servers-own-id');
+    assert.equal(answer.headers['mcp-session-id'], sealed, 'and keep it');
+  });
+
+  it('do not exist for anybody else, nor at another server, nor under the server’s own id', async () => {
+    const sealed = await openSession();
+    upstream.arrived.length = 0;
+    const bob = await gate.token('bob');
+    for (const [options, sessionId] of [
+      [{ token: bob }, sealed],
+      [{ server: 'tokens' }, sealed],
+      [{}, 'the-servers-own-id'],
+      [{}, `${sealed}A`],
+    ] as const) {
+      const answer = await post(call('safe'), { ...options, headers: { 'mcp-session-id': sessionId } });
+      assert.equal(answer.status, 404, 'the client opens a new one then');
+      assertRefused(answer, -32600);
+    }
+    for (const method of ['GET', 'DELETE']) {
+      const headers = { authorization: `Bearer ${bob}`, accept: 'text/event-stream', 'mcp-session-id': sealed };
+      assert.equal((await send(gate.port, { method, path: '/files/mcp', headers })).status, 404);
+    }
+    assert.equal(upstream.arrived.length, 0);
+  });
+
+  it('are not for modern messages', async () => {
+    const sealed = await openSession();
+    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'safe', arguments: {}, _meta: meta } });
+    const headers = { 'mcp-session-id': sealed, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'safe' };
+    const answer = await post(body, { headers });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers['mcp-session-id'], undefined);
+    assert.equal(upstream.arrived.at(-1)?.headers['mcp-session-id'], undefined);
   });
 });
 
@@ -392,7 +483,10 @@ it('leaves one audit record for every message, refused ones included, without ar
     records = gate.audit();
   }
   await sleep(200);
-  records = gate.audit().slice(-3);
+  records = gate
+    .audit()
+    .slice(-3)
+    .sort((a, b) => ['ok', 'denied', 'rejected'].indexOf(a.outcome) - ['ok', 'denied', 'rejected'].indexOf(b.outcome));
   assert.deepEqual(
     records.map(({ effect, outcome, target, user, code }) => ({ effect, outcome, target, user: user?.id ?? null, code })),
     [

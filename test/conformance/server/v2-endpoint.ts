@@ -12,6 +12,8 @@ import type { Endpoint } from './endpoint.ts';
 import { EventLog } from './event-log.ts';
 import type { Progress } from './input-required-tools.ts';
 import { RETRY_MS } from './retry.ts';
+import { TaskStore } from './task-store.ts';
+import { refuseWithoutTasks } from './task-tools.ts';
 import { createV2Server } from './v2-server.ts';
 
 const SESSION_FIELD = 'mcp-session-id';
@@ -19,9 +21,9 @@ const SESSION_FIELD = 'mcp-session-id';
 /** One endpoint for both eras: each modern request by itself, the legacy revisions with sessions and resumable streams. */
 export function openV2Endpoint(): Endpoint {
   const states = createRequestStateCodec<Progress>({ key: randomBytes(32) });
-  const modern: McpHttpHandler = createMcpHandler(() => createV2Server({ era: 'modern', states, notifier: () => modern.notify }), {
-    legacy: 'reject',
-  });
+  const tasks = new TaskStore();
+  const serverOf = (era: 'legacy' | 'modern') => createV2Server({ era, states, tasks, notifier: () => modern.notify });
+  const modern: McpHttpHandler = createMcpHandler(() => serverOf('modern'), { legacy: 'reject' });
   const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
 
   const open = async (): Promise<WebStandardStreamableHTTPServerTransport> => {
@@ -32,7 +34,7 @@ export function openV2Endpoint(): Endpoint {
       onsessioninitialized: (id) => void sessions.set(id, transport),
       onsessionclosed: (id) => void sessions.delete(id),
     });
-    await createV2Server({ era: 'legacy', states, notifier: () => modern.notify }).connect(transport);
+    await serverOf('legacy').connect(transport);
     return transport;
   };
   const legacy = async (request: Request): Promise<Response> => {
@@ -44,7 +46,10 @@ export function openV2Endpoint(): Endpoint {
   };
 
   const handle = toNodeHandler({
-    fetch: async (request, options) => ((await isLegacyRequest(request)) ? legacy(request) : modern.fetch(request, options)),
+    async fetch(request, options) {
+      if (await isLegacyRequest(request)) return legacy(request);
+      return (await refuseWithoutTasks(request)) ?? modern.fetch(request, options);
+    },
   });
   return {
     handle: (request, response) => void handle(request as NodeIncomingMessageLike, response),

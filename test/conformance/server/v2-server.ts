@@ -17,6 +17,8 @@ import { INPUT_REQUIRED_TOOLS, type Progress } from './input-required-tools.ts';
 import { LEGACY_TOOLS } from './legacy-tools.ts';
 import { completions, getPrompt, listPrompts } from './prompts.ts';
 import { listResources, listResourceTemplates, readResource } from './resources.ts';
+import type { TaskStore } from './task-store.ts';
+import { serveTasks, TASKS_EXTENSION } from './task-tools.ts';
 import { type ClientChannel, type ConformanceTool, NO_INPUT, type ObjectSchema } from './tool.ts';
 import { TOOLS } from './tools.ts';
 
@@ -27,6 +29,7 @@ const TOPIC = z.object({ context: z.string() });
 export interface V2ServerOptions {
   readonly era: 'legacy' | 'modern';
   readonly states: RequestStateCodec<Progress>;
+  readonly tasks: TaskStore;
   /** Tells the open subscriptions of every client (modern only). */
   readonly notifier: () => ServerNotifier;
 }
@@ -43,13 +46,17 @@ export function createV2Server(options: V2ServerOptions): McpServer {
         resources: { listChanged: true, subscribe: true },
         completions: {},
         logging: {},
+        ...(!isLegacy && { extensions: { [TASKS_EXTENSION]: {} } }),
       },
       requestState: { verify: options.states.verify },
     },
   );
   for (const tool of TOOLS) registerTool(server, tool);
   if (isLegacy) for (const tool of LEGACY_TOOLS) registerTool(server, tool);
-  else registerModernTools(server, options);
+  else {
+    registerModernTools(server, options);
+    serveTasks(server, options.tasks);
+  }
   servePrompts(server, isLegacy);
   serveResources(server, isLegacy);
   server.server.setRequestHandler('completion/complete', ({ params }) => completions(params.argument.value));

@@ -142,6 +142,26 @@ describe('properties', () => {
     );
   });
 
+  test('long strings hide nothing: what comes after them is still seen, what is in them is not', () => {
+    const run = fc.tuple(
+      fc.constantFrom('x', 'é', '"', '\\', '\n', '{', ':', ',', '😀', '12345678901234567890123'),
+      fc.constantFrom(1, 2, 255, 256, 257, 4_095, 4_352, 9_000),
+    );
+    const long = fc.array(run, { maxLength: 4 }).map((runs) => runs.map(([unit, count]) => unit.repeat(count)).join(''));
+    fc.assert(
+      fc.property(fc.array(long, { minLength: 1, maxLength: 3 }), fc.boolean(), (strings, doubled) => {
+        const members = strings.map((string, index) => `"k${index}":${JSON.stringify(string)}`);
+        const parsed = parseStrictJson(Buffer.from(`{${members.join(',')},"n":1${doubled ? ',"n":2' : ''},"deep":[[]]}`));
+        assert.equal(parsed.ok, !doubled);
+        if (parsed.ok) assert.equal(parsed.value.unsafeNumbers, false);
+        assert.ok(!parseStrictJson(Buffer.from(`{${members.join(',')},"deep":[[]]}`), { maxDepth: 2 }).ok);
+        const last = parseStrictJson(Buffer.from(`[${JSON.stringify(strings[0])},9007199254740993]`));
+        assert.ok(last.ok && last.value.unsafeNumbers);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test('a number is unsafe exactly when a double cannot hold its decimal value or it is out of range', () => {
     const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 25 });
     const literal = fc

@@ -198,6 +198,22 @@ describe('properties', () => {
     );
   });
 
+  test('lines of any length end where they end', () => {
+    const run = fc
+      .tuple(fc.constantFrom('x', 'é', ':'), fc.constantFrom(1, 200, 250, 251, 4_346, 4_347, 9_000))
+      .map(([unit, count]) => unit.repeat(count));
+    const lines = fc.array(fc.tuple(fc.array(run, { maxLength: 2 }), fc.constantFrom('\n', '\r', '\r\n')), { maxLength: 4 });
+    fc.assert(
+      fc.property(lines, fc.array(fc.nat(30_000), { maxLength: 4 }), (given, at) => {
+        const bytes = Buffer.from(`${given.map(([runs, end]) => `data: ${runs.join('')}${end}`).join('')}\n\n`);
+        const want = given.length === 0 ? [] : [[given.map(([runs]) => runs.join('')).join('\n'), null, null]];
+        assert.deepEqual(eventsOf(readAll([bytes]).parts), want);
+        assert.deepEqual(eventsOf(readAll(chunksOf(bytes, at)).parts), want);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test('an event with other data is one event with that data and nothing else changed', () => {
     const line = fc.string({ unit: fc.constantFrom('a', '{', '"', ' ', ':', 'é'), maxLength: 6 });
     fc.assert(
