@@ -17,9 +17,11 @@ import { Lease } from './authz/lease.ts';
 import { PolicyWatch } from './authz/policy-watch.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config.ts';
+import { OpenRequests } from './open-requests.ts';
 import { Pipeline } from './pipeline.ts';
 import { Routes } from './routes.ts';
 import { AgentServer } from './server.ts';
+import { ServerRequests } from './server-requests.ts';
 import { sessionKey } from './session-key.ts';
 import { SessionSeal } from './session-seal.ts';
 import { MessageTelemetry } from './telemetry.ts';
@@ -82,13 +84,15 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   onStop(() => upstreams.close());
   const passThrough = new PassThrough();
   onStop(() => passThrough.close());
+  const decider = new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
   const pipeline = new Pipeline({
     config,
     routes,
-    decider: new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK),
+    decider,
     upstreams,
     passThrough,
     sessions: new SessionSeal(sessionKey(config.stateDir)),
+    serverRequests: new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger }),
     spool,
     telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),
     clock: SYSTEM_CLOCK,

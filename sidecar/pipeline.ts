@@ -2,20 +2,24 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HTTP_METHODS, LIST_METHODS } from '../extauthz/api/operation.ts';
 import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { answerFilter } from './answer-filter.ts';
 import { auditRecord, upstreamMs } from './audit/record.ts';
 import type { AuditSpool } from './audit/spool.ts';
 import type { Decider, Question } from './authz/decide.ts';
 import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
-import { noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
+import { denied, noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
-import { listFilterFor } from './list-answer.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
+import type { Era } from './mcp/protocol-version.ts';
+import { MessageFilter } from './message-filter.ts';
+import type { Conversation } from './open-requests.ts';
 import type { Permit } from './permit.ts';
 import { bearerToken, checkFields, readBody } from './receive.ts';
 import { Relay } from './relay.ts';
 import { refuse, rescue } from './rescue.ts';
 import type { Route, Routes } from './routes.ts';
+import type { ServerRequests } from './server-requests.ts';
 import type { SessionOwner, SessionSeal } from './session-seal.ts';
 import type { MessageSpans, MessageTelemetry } from './telemetry.ts';
 import type { Upstreams } from './upstream/forward.ts';
@@ -29,11 +33,35 @@ export interface PipelineOptions {
   readonly upstreams: Upstreams;
   readonly passThrough: PassThrough;
   readonly sessions: SessionSeal;
+  readonly serverRequests: ServerRequests;
   readonly spool: AuditSpool;
   readonly telemetry: MessageTelemetry;
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** A message that may go to its server, with all that is known about it. */
+interface Admitted {
+  readonly exchange: Exchange;
+  readonly permit: Permit;
+  readonly userToken: string;
+  /** The server's own. */
+  readonly sessionId: string | undefined;
+  readonly era: Era;
+  readonly spans: MessageSpans;
+}
+
+/** How the answer is to be read. */
+interface AnswerPlan {
+  readonly cancelOnDisconnect: boolean;
+  readonly readsJson: boolean;
+  /** The list method that was asked. */
+  readonly list: string | undefined;
+}
+
+/** A tool's result may hold images and files; it is read only where a server could hide a request in it. */
+const RESULT_TO_LIST_SIZE = 16;
+const INVALID_PARAMS = -32602;
 
 /**
  * The request path, in order. Each step either hands on what the next one needs or refuses the message:
@@ -98,16 +126,17 @@ export class Pipeline {
     const spans = telemetry.start(exchange, typeof traceparent === 'string' ? traceparent : undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
 
-    const userToken = bearerToken(request);
-    const permit = await this.#decide(exchange, route.value, userToken);
-    if (!permit.ok) return refuse(exchange, permit.failure);
-    return this.#forward(exchange, inbound, body.value, permit.value, userToken, spans);
+    const admitted = await this.#admit(exchange, route.value, inbound.era, spans);
+    if (!admitted.ok) return refuse(exchange, admitted.failure);
+    const governed = await this.#governParts(admitted.value, inbound, body.value);
+    if (!governed.ok) return refuse(exchange, governed.failure);
+    return this.#forward(admitted.value, inbound, body.value);
   }
 
   /** A GET or DELETE of the revisions with sessions: no JSON-RPC request of the agent's own. */
   async #stream(exchange: Exchange, state: { spans: MessageSpans | undefined }, method: string): Promise<Ending> {
     const { request, response } = exchange;
-    const { telemetry, passThrough, clock, config, decider, sessions, logger } = this.#options;
+    const { telemetry, passThrough, clock } = this.#options;
     exchange.method = method;
     const received = await this.#receive(exchange, 0);
     if (!received.ok) return refuse(exchange, received.failure);
@@ -115,26 +144,14 @@ export class Pipeline {
     if (!route.ok) return refuse(exchange, route.failure);
     const spans = telemetry.start(exchange, undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
-    const userToken = bearerToken(request);
-    const permit = await this.#decide(exchange, route.value, userToken);
-    if (!permit.ok) return refuse(exchange, permit.failure);
+    const admitted = await this.#admit(exchange, route.value, 'legacy', spans);
+    if (!admitted.ok) return refuse(exchange, admitted.failure);
 
-    const session = this.#session(exchange, permit.value);
-    if (!session.ok) return refuse(exchange, session.failure);
-    const { obligations } = permit.value.decision;
-    const headers = upstreamHeaders(request.headers, obligations, telemetry.forward(spans, exchange), session.value);
-    const relay: Relay = new Relay({
-      exchange,
-      cancelOnDisconnect: true,
-      filterFor: (status, answer) =>
-        listFilterFor({ permit: permit.value, userToken, decider, config, era: 'legacy', method: undefined }, relay, status, answer),
-      sealSession: (sessionId) => sessions.seal(ownerOf(permit.value), sessionId),
-      abandonAfterMs: config.upstreamTimeoutMs,
-      monotonicMs: clock.monotonicMs,
-      logger,
-    });
+    const { permit } = admitted.value;
+    const headers = this.#upstreamHeaders(admitted.value, telemetry.forward(spans, exchange));
+    const relay = this.#relay(admitted.value, { cancelOnDisconnect: true, readsJson: method === HTTP_METHODS.stream, list: undefined });
     exchange.forwardedAtMs = clock.monotonicMs();
-    passThrough.forward(permit.value, headers, request, response, relay);
+    passThrough.forward(permit, headers, request, response, relay);
     return relay.ending;
   }
 
@@ -179,6 +196,17 @@ export class Pipeline {
     return parsed;
   }
 
+  /** Decides, and finds the session that the message belongs to. */
+  async #admit(exchange: Exchange, route: Route, era: Era, spans: MessageSpans): Promise<Result<Admitted, Refusal>> {
+    const userToken = bearerToken(exchange.request);
+    const permit = await this.#decide(exchange, route, userToken);
+    if (!permit.ok) return permit;
+    // Modern requests have no session: what the agent sends is dropped, and a server gets to name none.
+    const session = era === 'modern' ? ok(undefined) : this.#session(exchange, permit.value);
+    if (!session.ok) return session;
+    return ok({ exchange, permit: permit.value, userToken, sessionId: session.value, era, spans });
+  }
+
   async #decide(exchange: Exchange, route: Route, userToken: string): Promise<Result<Permit, Refusal>> {
     const { decider, clock } = this.#options;
     const { method, target, params } = exchange;
@@ -194,44 +222,81 @@ export class Pipeline {
     return decided.outcome;
   }
 
-  #forward(
-    exchange: Exchange,
-    inbound: InboundMessage,
-    body: Buffer,
-    permit: Permit,
-    userToken: string,
-    spans: MessageSpans,
-  ): Promise<Ending> {
-    const { telemetry, upstreams, clock, config, decider, sessions, logger } = this.#options;
-    const { message, era } = inbound;
-    const isList = message.kind === 'request' && LIST_METHODS.has(message.method);
-    // Modern requests have no session: what the agent sends is dropped, and a server gets to name none.
-    const session = era === 'modern' ? ok(undefined) : this.#session(exchange, permit);
-    if (!session.ok) return Promise.resolve(refuse(exchange, session.failure));
-    const relay: Relay = new Relay({
-      exchange,
-      cancelOnDisconnect: era === 'modern',
-      filterFor: (status, answer) =>
-        isList ? listFilterFor({ permit, userToken, decider, config, era, method: exchange.method }, relay, status, answer) : undefined,
-      sealSession: (sessionId) => (era === 'modern' ? undefined : sessions.seal(ownerOf(permit), sessionId)),
-      abandonAfterMs: config.upstreamTimeoutMs,
-      monotonicMs: clock.monotonicMs,
-      logger,
-    });
-    const traceparent = telemetry.forward(spans, exchange);
-    const headers = upstreamHeaders(exchange.request.headers, permit.decision.obligations, traceparent, session.value);
-    const judged = message.kind === 'response' ? body : withTraceparent(body, message, traceparent);
-    exchange.forwardedAtMs = clock.monotonicMs();
-    upstreams.forward(permit, headers, judged, relay);
-    return relay.ending;
-  }
-
   /** The server's session id behind the one that the agent holds. Somebody else's session is one that does not exist. */
   #session({ request }: Exchange, permit: Permit): Result<string | undefined, Refusal> {
     const sealed = fieldText(request, 'mcp-session-id');
     if (sealed === undefined) return ok(undefined);
     const sessionId = this.#options.sessions.open(ownerOf(permit), sealed);
     return sessionId === undefined ? fail(unknownSession()) : ok(sessionId);
+  }
+
+  /** What one decision about the message as a whole does not cover: whose question it answers, and each resource that it subscribes to. */
+  async #governParts(admitted: Admitted, { message }: InboundMessage, body: Buffer): Promise<Result<undefined, Refusal>> {
+    const { permit, userToken } = admitted;
+    if (message.kind === 'response') {
+      const isAwaited = this.#options.serverRequests.isAwaited(
+        conversationOf(admitted),
+        body.toString('utf8', message.idSpan.start, message.idSpan.end),
+      );
+      return isAwaited ? ok(undefined) : fail(rejected('malformed', 400, 'no request of the server waits for this answer'));
+    }
+    if (message.method !== 'subscriptions/listen') return ok(undefined);
+    const uris = subscribedUris(message.params);
+    if (uris === undefined)
+      return fail(rejected('malformed', 200, 'params.notifications.resourceSubscriptions must be a list of URIs', INVALID_PARAMS));
+    const visible = await this.#options.decider.visible(permit, 'resources/list', uris, userToken);
+    if (!visible.ok) return visible;
+    const hidden = uris.find((_uri, index) => visible.value[index] !== true);
+    if (hidden === undefined) return ok(undefined);
+    const { id, revision } = permit.decision;
+    return fail(denied('not_permitted', `no policy permits reading ${hidden}`, id, revision));
+  }
+
+  #forward(admitted: Admitted, { message }: InboundMessage, body: Buffer): Promise<Ending> {
+    const { telemetry, upstreams, clock } = this.#options;
+    const { exchange, permit, era, spans } = admitted;
+    const isList = message.kind === 'request' && LIST_METHODS.has(message.method);
+    const relay = this.#relay(admitted, {
+      cancelOnDisconnect: era === 'modern',
+      readsJson: isList || (message.kind === 'request' && mayBeAsked(message.meta)),
+      list: isList ? exchange.method : undefined,
+    });
+    const traceparent = telemetry.forward(spans, exchange);
+    const judged = message.kind === 'response' ? body : withTraceparent(body, message, traceparent);
+    exchange.forwardedAtMs = clock.monotonicMs();
+    upstreams.forward(permit, this.#upstreamHeaders(admitted, traceparent), judged, relay);
+    return relay.ending;
+  }
+
+  #upstreamHeaders({ exchange, permit, sessionId }: Admitted, traceparent: string): Record<string, string> {
+    return upstreamHeaders(exchange.request.headers, permit.decision.obligations, traceparent, sessionId);
+  }
+
+  #relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list }: AnswerPlan): Relay {
+    const { config, decider, sessions, serverRequests, clock, logger } = this.#options;
+    const { exchange, permit, userToken, era } = admitted;
+    const { maxBodyBytes, listTtlMs } = config;
+    const stream = { exchange, permit, userToken, conversation: conversationOf(admitted) };
+    const messages = new MessageFilter({
+      permit,
+      userToken,
+      decider,
+      era,
+      listTtlMs,
+      onServerRequest: (method, idJson, decided) => serverRequests.decided(stream, method, idJson, decided),
+    });
+    const maxJsonBytes = list === undefined ? maxBodyBytes * RESULT_TO_LIST_SIZE : maxBodyBytes;
+    const options = { messages, server: permit.route.name, method: list, readsJson, maxJsonBytes, maxEventBytes: maxJsonBytes };
+    const relay: Relay = new Relay({
+      exchange,
+      cancelOnDisconnect,
+      filterFor: (status, headers) => answerFilter(options, relay, status, headers),
+      sealSession: (sessionId) => (era === 'modern' ? undefined : sessions.seal(ownerOf(permit), sessionId)),
+      abandonAfterMs: config.upstreamTimeoutMs,
+      monotonicMs: clock.monotonicMs,
+      logger,
+    });
+    return relay;
   }
 
   #record(exchange: Exchange, spans: MessageSpans | undefined, ending: Ending): void {
@@ -250,4 +315,23 @@ function fieldText({ headers }: IncomingMessage, name: string): string | undefin
 
 function ownerOf({ route, decision }: Permit): SessionOwner {
   return { server: route.name, userId: decision.principal?.user.id ?? '' };
+}
+
+function conversationOf({ permit, sessionId = '' }: Admitted): Conversation {
+  return { ...ownerOf(permit), sessionId };
+}
+
+/** Whether the client takes requests of the server inside a result (2026-07-28): only then may one be in it. */
+function mayBeAsked(meta: Readonly<Record<string, unknown>> | undefined): boolean {
+  const capabilities = meta?.['io.modelcontextprotocol/clientCapabilities'];
+  if (typeof capabilities !== 'object' || capabilities === null) return false;
+  return ['elicitation', 'sampling', 'roots'].some((capability) => capability in capabilities);
+}
+
+function subscribedUris(params: Readonly<Record<string, unknown>> | undefined): readonly string[] | undefined {
+  const notifications = params?.['notifications'];
+  if (typeof notifications !== 'object' || notifications === null) return [];
+  const uris: unknown = (notifications as Record<string, unknown>)['resourceSubscriptions'];
+  if (uris === undefined) return [];
+  return Array.isArray(uris) && uris.every((uri) => typeof uri === 'string') ? uris : undefined;
 }

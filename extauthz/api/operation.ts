@@ -1,7 +1,7 @@
 import { fail, ok, type Result } from './result.ts';
 
 /** What policy is asked about: the Cedar action group and the kind of resource it applies to. */
-export type Action = 'Connect' | 'CallTool' | 'GetPrompt' | 'ReadResource' | 'SendMethod';
+export type Action = 'Connect' | 'CallTool' | 'GetPrompt' | 'ReadResource' | 'SendMethod' | 'AskClient';
 
 export interface Operation {
   readonly action: Action;
@@ -17,6 +17,8 @@ export const HTTP_METHODS = {
   endSession: 'http/end-session',
   /** A JSON-RPC response from the client to a server's request (legacy only). */
   clientResponse: 'http/client-response',
+  /** A request from the server to the client (sampling, elicitation, roots); its method is the parameter `method`. */
+  serverRequest: 'http/server-request',
 } as const;
 
 /** A list method: where its items sit in the result, what names an item, and the action that decides whether it is shown. */
@@ -45,7 +47,9 @@ const CONNECT_METHODS: ReadonlySet<string> = new Set([
   'notifications/progress',
   'notifications/roots/list_changed',
   ...LIST_METHODS.keys(),
-  ...Object.values(HTTP_METHODS),
+  HTTP_METHODS.stream,
+  HTTP_METHODS.endSession,
+  HTTP_METHODS.clientResponse,
 ]);
 
 export interface MissingTarget {
@@ -76,6 +80,8 @@ export function operationOf(method: string, params: Params): Result<Operation, M
       return named('ReadResource', 'params.uri', params?.['uri']);
     case 'completion/complete':
       return completionOperation(params?.['ref']);
+    case HTTP_METHODS.serverRequest:
+      return named('AskClient', 'params.method', params?.['method']);
     default:
       return ok(CONNECT_METHODS.has(method) ? { action: 'Connect', target: '' } : { action: 'SendMethod', target: method });
   }

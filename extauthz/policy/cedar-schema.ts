@@ -22,6 +22,7 @@ export function cedarSchemaOf(registry: Registry): SchemaJson<string> {
     [ACTIONS.getPrompt]: action('Prompt'),
     [ACTIONS.readResource]: action('Resource'),
     [ACTIONS.sendMethod]: action('Method'),
+    [ACTIONS.askClient]: action('Method'),
   };
   for (const [server, { catalogue }] of registry) {
     for (const tool of catalogue?.values() ?? []) {

@@ -3,8 +3,8 @@ import { tokensOf } from './cedar-text.ts';
 import { partsOf } from './expression.ts';
 
 /*
- * The wasm build of Cedar walks expressions by recursion on a stack of fixed size. Overflowing it ("memory access out of bounds") leaves the
- * whole instance unusable, so that one bad policy would stop every decision, those of the running revision included. With 4.13 that
+ * The wasm build of Cedar walks expressions by recursion on a stack of fixed size. Overflowing it ("memory access out of bounds")
+ * leaves the whole instance unusable, so that one bad policy would stop every decision, also under the running revision. With 4.13 that
  * happens from some 115 nested brackets (parsing) and some 350 nested operators (evaluating) on, and Cedar's JSON reader gives up at
  * 128 levels, two for an operator. These limits stay well below, and are checked before Cedar sees the policy.
  */

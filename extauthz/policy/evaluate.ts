@@ -24,6 +24,7 @@ export interface Question {
 
 const NOTHING: Vary = { arguments: false, time: false };
 const EVERYTHING: Vary = { arguments: true, time: true };
+const POLICY_ERROR = 'a policy that applies could not be evaluated';
 
 /** Decides one operation. Never throws: whatever goes wrong inside is a deny, and one that must not be cached. */
 export function evaluate(rules: Rules, question: Question): Verdict {
@@ -34,8 +35,6 @@ export function evaluate(rules: Rules, question: Question): Verdict {
     return deny('policy_error', POLICY_ERROR, [], EVERYTHING);
   }
 }
-
-const POLICY_ERROR = 'a policy that applies could not be evaluated';
 
 function decide(rules: Rules, { principal, server, operation, params, nowMs }: Question): Verdict {
   if (!rules.registry.has(server)) return deny('unknown_server', `no server is registered as ${printable(server)}`, [], NOTHING);

@@ -1,12 +1,12 @@
 import type { Expr } from '@cedar-policy/cedar-wasm/nodejs';
 
 /** An expression of Cedar's JSON policy format: one operator and what it is applied to. */
-export interface Operation {
+interface Applied {
   readonly operator: string;
   readonly operand: unknown;
 }
 
-export function operationOf(expression: Expr): Operation {
+export function operatorOf(expression: Expr): Applied {
   const [entry, ...others] = Object.entries(expression);
   if (entry === undefined || others.length > 0) throw new Error('a Cedar expression must have exactly one operator');
   return { operator: entry[0], operand: entry[1] };
@@ -17,7 +17,7 @@ export function operationOf(expression: Expr): Operation {
  * Throws on an operator it does not know: an analysis that guesses could call a policy independent of what it reads.
  */
 export function partsOf(expression: Expr): readonly Expr[] {
-  const { operator, operand } = operationOf(expression);
+  const { operator, operand } = operatorOf(expression);
   switch (operator) {
     case 'Value':
     case 'Var':

@@ -27,9 +27,9 @@ interface Budget {
 /**
  * Converts arguments to the value of `context.input`, directed by the tool's input type alone.
  *
- * Arguments are the agent's JSON, so nothing of them reaches Cedar as it came: only declared properties, each checked for its declared type.
+ * Arguments are the agent's JSON, so nothing of them reaches Cedar as it came: only declared properties, each checked for its type.
  * Undeclared properties are dropped, unless the schema forbids them. A number that Cedar's decimal cannot hold exactly is refused,
- * not rounded: rounding either way would let some comparison (`> 100.00` by 100.00001, `<= 100.00` by 99.99999) miss.
+ * not rounded: rounding either way lets some comparison miss (down, `> 100.00` misses 100.00001; up, `< 100.00` misses 99.99999).
  */
 export function convertArguments(type: RecordType, value: unknown): Converted {
   const reserved = findReservedKey(value, '');

@@ -1,5 +1,5 @@
 import type { Expr } from '@cedar-policy/cedar-wasm/nodejs';
-import { operationOf, partsOf } from './expression.ts';
+import { operatorOf, partsOf } from './expression.ts';
 
 /** Which parts of the context an expression, or a set of policies, may look at. */
 export interface Reads {
@@ -28,7 +28,7 @@ export function readsOf(expression: Expr): Reads {
 
 /** The name in `context.<name>` and `context has <name>`; undefined for every other expression. */
 function contextAttribute(expression: Expr): string | undefined {
-  const { operator, operand } = operationOf(expression);
+  const { operator, operand } = operatorOf(expression);
   if (operator !== '.' && operator !== 'has') return undefined;
   const { left, attr } = operand as { left: Expr; attr: string | readonly string[] };
   if (!isContext(left)) return undefined;
@@ -36,6 +36,6 @@ function contextAttribute(expression: Expr): string | undefined {
 }
 
 function isContext(expression: Expr): boolean {
-  const { operator, operand } = operationOf(expression);
+  const { operator, operand } = operatorOf(expression);
   return operator === 'Var' && operand === 'context';
 }

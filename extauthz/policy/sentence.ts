@@ -17,6 +17,8 @@ export function wishOf(operation: Operation, server: string): string {
       return `read ${name} on ${host}`;
     case 'SendMethod':
       return `send ${name} to ${host}`;
+    case 'AskClient':
+      return `be asked for ${name} by ${host}`;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Clause, Expr, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
-import { operationOf } from './expression.ts';
+import { operatorOf } from './expression.ts';
 import { readsOf } from './reads.ts';
 
 /*
@@ -27,7 +27,7 @@ function decided({ kind, body }: Clause, widen: boolean): Clause {
 /** `over` when `widen` is true, else `under`. */
 function approximate(expression: Expr, widen: boolean): Expr {
   if (!readsOf(expression).input) return expression;
-  const { operator, operand } = operationOf(expression);
+  const { operator, operand } = operatorOf(expression);
   switch (operator) {
     case '&&':
     case '||': {

@@ -28,8 +28,15 @@ export function visible(rules: Rules, { principal, server, action, names, nowMs 
 }
 
 function isVisible(rules: Rules, subject: Subject, nowMs: number): boolean {
-  const reads = readsOfAll(relevantPolicies(rules, subject));
-  const { decision, diagnostics } = ask(rules, 'visible', requestFor(subject, reads, nowMs, undefined));
+  const relevant = relevantPolicies(rules, subject);
+  const request = requestFor(subject, readsOfAll(relevant), nowMs, undefined);
+  const readsArguments = subject.target.tool?.input !== undefined && relevant.some(({ reads }) => reads.input);
+  if (!readsArguments) {
+    // Nothing is missing, so that this is the question that the call will ask.
+    const { decision, diagnostics } = ask(rules, 'enforced', request);
+    return decision === 'allow' && diagnostics.errors.length === 0;
+  }
+  const { decision, diagnostics } = ask(rules, 'visible', request);
   const errored = diagnostics.errors.map(({ policyId }) => rules.policies.get(policyId));
   // Without arguments in it, a policy errs in the call just as it did here, and the call is denied. One that had them replaced may err
   // here and not there: a forbid then may not apply, a permit may.

@@ -12,6 +12,7 @@ export const ACTIONS = {
   getPrompt: 'GetPrompt',
   readResource: 'ReadResource',
   sendMethod: 'SendMethod',
+  askClient: 'AskClient',
 } as const;
 
 /** An operation in Cedar's terms. */
@@ -58,5 +59,7 @@ export function targetOf(registry: Registry, server: string, operation: Operatio
       return member(ACTIONS.readResource, 'Resource', { uri: name });
     case 'SendMethod':
       return member(ACTIONS.sendMethod, 'Method', { name });
+    case 'AskClient':
+      return member(ACTIONS.askClient, 'Method', { name });
   }
 }

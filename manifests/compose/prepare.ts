@@ -21,7 +21,11 @@ import { createCertificateAuthority, issueServerCertificate } from '../../runtim
 const settings = {
   directory: setting({ env: 'PREPARE_DIRECTORY', schema: text, meaning: 'Where the three directories are.' }),
   issuer: setting({ env: 'PREPARE_ISSUER', schema: url, meaning: 'The example issuer.' }),
-  ticketsResource: setting({ env: 'PREPARE_TICKETS_RESOURCE', schema: url, meaning: 'The ticket server’s URL, the audience of its tokens.' }),
+  ticketsResource: setting({
+    env: 'PREPARE_TICKETS_RESOURCE',
+    schema: url,
+    meaning: 'The ticket server’s URL, the audience of its tokens.',
+  }),
   clientSecret: setting({ env: 'PREPARE_CREDENTIAL_STORE_SECRET', schema: text, meaning: 'Secret of the credential store’s client.' }),
   policyName: setting({ env: 'PREPARE_POLICY_NAME', schema: text, meaning: 'The name that sidecars reach the policy service by.' }),
 };

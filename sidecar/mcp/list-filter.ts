@@ -35,6 +35,8 @@ export interface ListRead {
   /** Empty when there is nothing to filter: a notification, an error, a result of another kind. */
   readonly lists: readonly FoundList[];
   readonly text: MarkedText;
+  /** The whole message. */
+  readonly envelope: Readonly<Record<string, unknown>>;
   readonly result: Readonly<Record<string, unknown>>;
 }
 
@@ -66,18 +68,21 @@ export function readList(bytes: Uint8Array, expected: string | undefined): Resul
   if (Array.isArray(value)) return refuse('batch', 'an array of messages');
   if (!isObject(value)) return refuse('not_a_message', 'not an object');
   if (ENVELOPE_KEYS.variantIn(value) !== undefined) return refuse('case_variant_key', 'in the message');
+  // Servers that store events store the empty one that opens a stream as `{}`, and replay it like any other. It says nothing.
+  if (expected === undefined && Object.keys(value).length === 0)
+    return ok({ lists: [], text: { bytes, marks: structure.marks }, envelope: value, result: {} });
   const kinds = ['method', 'result', 'error'].filter((key) => key in value);
   if (kinds.length !== 1) return refuse('not_a_message', 'not exactly one of method, result and error');
   const text = { bytes, marks: structure.marks };
-  if (kinds[0] !== 'result') return ok({ lists: [], text, result: {} });
+  if (kinds[0] !== 'result') return ok({ lists: [], text, envelope: value, result: {} });
 
   const { result } = value;
   const methods = listMethodsIn(value);
   if (expected !== undefined && !methods.includes(expected)) return refuse('not_a_list', 'no list in the result');
-  if (!isObject(result)) return ok({ lists: [], text, result: {} });
+  if (!isObject(result)) return ok({ lists: [], text, envelope: value, result: {} });
   if (RESULT_KEYS.variantIn(result) !== undefined) return refuse('case_variant_key', 'in the result');
   const lists = methods.map((method) => ({ method, names: namesOf(result, LIST_METHODS.get(method) as ListMethod) }));
-  return ok({ lists, text, result });
+  return ok({ lists, text, envelope: value, result });
 }
 
 /**

@@ -21,6 +21,19 @@ export class Upstreams {
     this.#pool(url.origin).dispatch({ path: url.pathname + url.search, method: 'POST', headers, body }, answer);
   }
 
+  /** Forwards a message whose answer can only be an acceptance (202), which nobody reads. */
+  send(permit: Permit, headers: Record<string, string>, body: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.forward(permit, headers, body, {
+        onRequestStart() {},
+        onResponseStart() {},
+        onResponseData() {},
+        onResponseEnd: () => resolve(),
+        onResponseError: (_controller, error) => reject(error),
+      });
+    });
+  }
+
   async close(): Promise<void> {
     await Promise.allSettled([...this.#pools.values()].map((pool) => pool.destroy()));
   }

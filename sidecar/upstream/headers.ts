@@ -21,7 +21,7 @@ function isForwarded(name: string): boolean {
 export function upstreamHeaders(
   headers: IncomingHttpHeaders,
   obligations: Obligations,
-  traceparent: string,
+  traceparent: string | undefined,
   sessionId: string | undefined,
 ): Record<string, string> {
   const sent: Record<string, string> = {};
@@ -30,7 +30,7 @@ export function upstreamHeaders(
     if (typeof value === 'string' && isForwarded(name)) sent[name] = value;
   }
   for (const name of obligations.removeHeaders) delete sent[name];
-  sent['traceparent'] = traceparent;
+  if (traceparent !== undefined) sent['traceparent'] = traceparent;
   delete sent['mcp-session-id'];
   if (sessionId !== undefined) sent['mcp-session-id'] = sessionId;
   for (const { name, value } of obligations.setHeaders) sent[name] = value;

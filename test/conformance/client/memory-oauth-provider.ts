@@ -10,13 +10,13 @@ import type {
 export interface MemoryOAuthProviderOptions {
   /** A client that the authorization server knows already, so that none is registered. */
   readonly preRegistered?: StoredOAuthClientInformation;
+  /** Where a document describes the client, which servers that read such documents take for its id. */
+  readonly clientMetadataUrl?: string;
   readonly dpop?: DpopSession;
 }
 
 /** Nothing listens there; the redirect to it is read, not followed. */
 const REDIRECT_URL = 'http://localhost:9/callback';
-/** The one document that the suite knows for clients that are named by URL (Client ID Metadata Documents). */
-const CLIENT_METADATA_URL = 'https://conformance-test.local/client-metadata.json';
 
 /**
  * The user's side of an OAuth client, with everything kept in memory: it visits the authorization endpoint itself
@@ -24,7 +24,7 @@ const CLIENT_METADATA_URL = 'https://conformance-test.local/client-metadata.json
  */
 export class MemoryOAuthProvider implements OAuthClientProvider {
   readonly redirectUrl = REDIRECT_URL;
-  readonly clientMetadataUrl = CLIENT_METADATA_URL;
+  readonly clientMetadataUrl?: string;
   readonly clientMetadata: OAuthClientMetadata = {
     client_name: 'sidegate-conformance',
     redirect_uris: [REDIRECT_URL],
@@ -41,6 +41,7 @@ export class MemoryOAuthProvider implements OAuthClientProvider {
   constructor(options: MemoryOAuthProviderOptions = {}) {
     this.#options = options;
     this.#client = options.preRegistered;
+    if (options.clientMetadataUrl !== undefined) this.clientMetadataUrl = options.clientMetadataUrl;
   }
 
   clientInformation(context?: OAuthClientInformationContext): StoredOAuthClientInformation | undefined {

@@ -54,7 +54,8 @@ const READS: readonly Step<SdkClient>[] = [
   { name: 'resources/read of an unknown resource', run: (client) => client.readResource('demo://no/such'), fails: -32602 },
   {
     name: 'completion/complete of a prompt argument',
-    run: (client) => client.complete({ ref: { type: 'ref/prompt', name: 'completable-prompt' }, argument: { name: 'department', value: 'S' } }),
+    run: (client) =>
+      client.complete({ ref: { type: 'ref/prompt', name: 'completable-prompt' }, argument: { name: 'department', value: 'S' } }),
   },
   {
     name: 'completion/complete with context',
@@ -68,7 +69,10 @@ const READS: readonly Step<SdkClient>[] = [
   {
     name: 'completion/complete of a resource template',
     run: (client) =>
-      client.complete({ ref: { type: 'ref/resource', uri: 'demo://resource/dynamic/text/{resourceId}' }, argument: { name: 'resourceId', value: '12' } }),
+      client.complete({
+        ref: { type: 'ref/resource', uri: 'demo://resource/dynamic/text/{resourceId}' },
+        argument: { name: 'resourceId', value: '12' },
+      }),
   },
 ];
 
@@ -207,7 +211,9 @@ const END: readonly Step<SdkClient>[] = [
 async function errorOf(call: Promise<unknown>): Promise<{ error: unknown }> {
   return call.then(
     () => assert.fail('the call was to fail'),
-    (error: Error & { code?: unknown }) => ({ error: comparable({ type: error.constructor.name, code: error.code, message: error.message }) }),
+    (error: Error & { code?: unknown }) => ({
+      error: comparable({ type: error.constructor.name, code: error.code, message: error.message }),
+    }),
   );
 }
 

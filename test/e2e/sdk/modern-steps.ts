@@ -33,7 +33,8 @@ const LISTS: readonly Step<V2Client>[] = [
     name: 'tools/list, as every client sees it and as it came',
     run: async (client) => [await client.listTools(), wireAnswers(client, 'tools/list')],
     // A list that was judged for one user is nobody else's, and is not kept for longer than policy says.
-    governed: (direct) => JSON.parse(JSON.stringify(direct).replace('"ttlMs":600000', '"ttlMs":30000').replace('"cacheScope":"public"', '"cacheScope":"private"')),
+    governed: (direct) =>
+      JSON.parse(JSON.stringify(direct).replaceAll('"ttlMs":600000', '"ttlMs":30000').replaceAll('"public"', '"private"')),
   },
   { name: 'prompts/list', run: async (client) => [await client.listPrompts(), wireAnswers(client, 'prompts/list')] },
   { name: 'resources/list', run: async (client) => [await client.listResources(), wireAnswers(client, 'resources/list')] },
@@ -50,7 +51,10 @@ const CALLS: readonly Step<V2Client>[] = [
   { name: 'tools/call with the wrong arguments', run: (client) => client.callTool('echo', { message: 1 }) },
   { name: 'tools/call of an unknown tool', run: (client) => client.callTool('no-such-tool'), fails: -32602 },
   { name: 'Mcp-Param-* fields', run: (client) => client.callTool('route', { region: 'eu-west', shard: 42, urgent: true, note: 'plain' }) },
-  { name: 'Mcp-Param-* fields with text that a field cannot hold', run: (client) => client.callTool('route', { region: ' Zürich =?base64?' }) },
+  {
+    name: 'Mcp-Param-* fields with text that a field cannot hold',
+    run: (client) => client.callTool('route', { region: ' Zürich =?base64?' }),
+  },
   { name: 'prompts/get', run: (client) => client.getPrompt('greet', { language: 'de' }) },
   { name: 'prompts/get without its argument', run: (client) => client.getPrompt('greet', {}), fails: -32602 },
   { name: 'resources/read', run: async (client) => [await client.readResource('note://open/1'), wireAnswers(client, 'resources/read')] },
@@ -62,7 +66,8 @@ const CALLS: readonly Step<V2Client>[] = [
   },
   {
     name: 'completion/complete of a resource template',
-    run: (client) => client.complete({ ref: { type: 'ref/resource', uri: 'note://shared/{name}' }, argument: { name: 'name', value: 'ann' } }),
+    run: (client) =>
+      client.complete({ ref: { type: 'ref/resource', uri: 'note://shared/{name}' }, argument: { name: 'name', value: 'ann' } }),
   },
 ];
 
@@ -128,7 +133,10 @@ const STREAMS: readonly Step<V2Client>[] = [
     async run({ sdk, wire, inbox, callTool }) {
       const from = wire.exchanges.length;
       const subscription = await sdk.listen({ promptsListChanged: true });
-      const stream = await wire.find(({ sent, text }) => sent?.method === 'subscriptions/listen' && (text.match(/^:/gm)?.length ?? 0) >= 2, from);
+      const stream = await wire.find(
+        ({ sent, text }) => sent?.method === 'subscriptions/listen' && (text.match(/^:/gm)?.length ?? 0) >= 2,
+        from,
+      );
       await callTool('publish', { uris: [] });
       const changed = await inbox.next('notifications/prompts/list_changed');
       await subscription.close();
@@ -139,10 +147,11 @@ const STREAMS: readonly Step<V2Client>[] = [
 
 /** What a server of its own makes of mistakes, which a client must be able to tell from its dual-era fallback. */
 const ERRORS: readonly Step<V2Client>[] = [
-  { name: 'a method that nobody knows', run: ({ request }) => request('acme/unknown', { a: 1 }), fails: -32601 },
+  { name: 'a method that nobody knows', run: ({ request }) => request('acme/unknown', { a: 1 }), fails: 404 },
   {
     name: 'a revision that the server does not have',
-    run: ({ request }) => request('tools/call', { name: 'echo', arguments: {}, _meta: { 'io.modelcontextprotocol/protocolVersion': '2099-01-01' } }),
+    run: ({ request }) =>
+      request('tools/call', { name: 'echo', arguments: {}, _meta: { 'io.modelcontextprotocol/protocolVersion': '2099-01-01' } }),
     fails: -32022,
   },
 ];

@@ -3,7 +3,7 @@ const PERMISSIVE = `
 @id("alice")
 permit (
     principal == User::"alice",
-    action in [Action::"CallTool", Action::"CallUndeclaredTool", Action::"GetPrompt", Action::"ReadResource", Action::"SendMethod"],
+    action in [Action::"CallTool", Action::"CallUndeclaredTool", Action::"GetPrompt", Action::"ReadResource", Action::"SendMethod", Action::"AskClient"],
     resource
 );
 `;
@@ -13,7 +13,7 @@ const RESTRICTIVE = `
 @id("bob")
 permit (
     principal == User::"bob",
-    action in [Action::"CallTool", Action::"CallUndeclaredTool", Action::"GetPrompt", Action::"ReadResource"],
+    action in [Action::"CallTool", Action::"CallUndeclaredTool", Action::"GetPrompt", Action::"ReadResource", Action::"AskClient"],
     resource
 );
 @id("bob/tools")

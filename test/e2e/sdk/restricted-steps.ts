@@ -12,7 +12,11 @@ function without(itemsKey: string, nameKey: string, hidden: readonly string[]): 
   return (direct) => {
     const list = direct as List;
     const items = list[itemsKey] ?? [];
-    for (const name of hidden) assert.ok(items.some((item) => item[nameKey] === name), `the server has ${name}`);
+    for (const name of hidden)
+      assert.ok(
+        items.some((item) => item[nameKey] === name),
+        `the server has ${name}`,
+      );
     return { ...list, [itemsKey]: items.filter((item) => !hidden.includes(String(item[nameKey]))) };
   };
 }
@@ -63,23 +67,41 @@ export const RESTRICTED_EVERYTHING: readonly Step<SdkClient>[] = [
     denied: REASONS.tool,
   },
   { name: 'a tool that is shown', run: (client) => client.callTool('echo', { message: 'hello' }) },
-  { name: 'a hidden prompt', run: (client) => client.getPrompt('completable-prompt', { department: 'Sales', name: 'Eve' }), denied: REASONS.prompt },
+  {
+    name: 'a hidden prompt',
+    run: (client) => client.getPrompt('completable-prompt', { department: 'Sales', name: 'Eve' }),
+    denied: REASONS.prompt,
+  },
   { name: 'a prompt that is shown', run: (client) => client.getPrompt('simple-prompt') },
   {
     name: 'completions of a hidden prompt',
-    run: (client) => client.complete({ ref: { type: 'ref/prompt', name: 'completable-prompt' }, argument: { name: 'department', value: '' } }),
+    run: (client) =>
+      client.complete({ ref: { type: 'ref/prompt', name: 'completable-prompt' }, argument: { name: 'department', value: '' } }),
     denied: REASONS.prompt,
   },
   { name: 'a hidden document', run: (client) => client.readResource(HIDDEN_OF_EVERYTHING.resource), denied: REASONS.resource },
   { name: 'a document that is shown', run: (client) => client.readResource('demo://resource/static/document/features.md') },
-  { name: 'a resource of a hidden template', run: (client) => client.readResource('demo://resource/dynamic/blob/1'), denied: REASONS.resource },
   {
-    name: 'completions of a hidden template',
-    run: (client) => client.complete({ ref: { type: 'ref/resource', uri: HIDDEN_OF_EVERYTHING.template }, argument: { name: 'resourceId', value: '1' } }),
+    name: 'a resource of a hidden template',
+    run: (client) => client.readResource('demo://resource/dynamic/blob/1'),
     denied: REASONS.resource,
   },
-  { name: 'a subscription to a hidden document', run: (client) => client.subscribeResource(HIDDEN_OF_EVERYTHING.resource), denied: REASONS.resource },
-  { name: 'a method that no policy names', run: (client) => client.request('tasks/list'), denied: 'no policy permits bob to send tasks/list' },
+  {
+    name: 'completions of a hidden template',
+    run: (client) =>
+      client.complete({ ref: { type: 'ref/resource', uri: HIDDEN_OF_EVERYTHING.template }, argument: { name: 'resourceId', value: '1' } }),
+    denied: REASONS.resource,
+  },
+  {
+    name: 'a subscription to a hidden document',
+    run: (client) => client.subscribeResource(HIDDEN_OF_EVERYTHING.resource),
+    denied: REASONS.resource,
+  },
+  {
+    name: 'a method that no policy names',
+    run: (client) => client.request('tasks/list'),
+    denied: 'no policy permits bob to send tasks/list',
+  },
 ];
 
 /** A server that keeps events replays them as they were sent: a list that was filtered once is filtered again. */
@@ -104,12 +126,15 @@ export const RESTRICTED_REPLAY: readonly Step<V1Client | V2Client>[] = [
 
 export const RESTRICTED_MODERN: readonly Step<V2Client>[] = [
   ...hiddenLists(HIDDEN_OF_MODERN).map((step) =>
-    step.name === 'tools/list' ? { ...step, governed: (direct: unknown) => ({ ...(step.governed?.(direct) as object), ttlMs: 30_000, cacheScope: 'private' }) } : step,
+    step.name === 'tools/list'
+      ? { ...step, governed: (direct: unknown) => ({ ...(step.governed?.(direct) as object), ttlMs: 30_000, cacheScope: 'private' }) }
+      : step,
   ),
   { name: 'a hidden tool', run: (client) => client.callTool('vault'), denied: REASONS.tool },
   {
     name: 'a hidden tool by way of a retry',
-    run: (client) => client.request('tools/call', { name: 'vault', arguments: {}, inputResponses: { date: { action: 'accept', content: {} } } }),
+    run: (client) =>
+      client.request('tools/call', { name: 'vault', arguments: {}, inputResponses: { date: { action: 'accept', content: {} } } }),
     denied: REASONS.tool,
   },
   { name: 'a tool that is shown', run: (client) => client.callTool('echo', { message: 'hello' }) },
@@ -123,13 +148,16 @@ export const RESTRICTED_MODERN: readonly Step<V2Client>[] = [
   { name: 'a resource of a hidden template', run: (client) => client.readResource('note://closed/anna'), denied: REASONS.resource },
   {
     name: 'completions of a hidden template',
-    run: (client) => client.complete({ ref: { type: 'ref/resource', uri: 'note://closed/{name}' }, argument: { name: 'name', value: 'a' } }),
+    run: (client) =>
+      client.complete({ ref: { type: 'ref/resource', uri: 'note://closed/{name}' }, argument: { name: 'name', value: 'a' } }),
     denied: REASONS.resource,
   },
   {
     name: 'updates of a hidden resource',
     async run({ sdk, inbox, callTool }) {
-      const subscription = await sdk.listen({ toolsListChanged: true, resourceSubscriptions: ['note://open/1', 'note://closed/1'] }).catch((error: unknown) => error);
+      const subscription = await sdk
+        .listen({ toolsListChanged: true, resourceSubscriptions: ['note://open/1', 'note://closed/1'] })
+        .catch((error: unknown) => error);
       if (subscription instanceof Error) throw subscription;
       await callTool('publish', { uris: ['note://closed/1', 'note://open/1'] });
       await inbox.next('notifications/tools/list_changed');

@@ -60,7 +60,12 @@ export class ClientAnswers {
 
   sample(params: unknown): { model: string; role: 'assistant'; stopReason: string; content: { type: 'text'; text: string } } {
     this.asked.push(params);
-    return { model: 'test-model', role: 'assistant', stopReason: 'endTurn', content: { type: 'text', text: 'A sampled answer: ä ∀ "quoted"' } };
+    return {
+      model: 'test-model',
+      role: 'assistant',
+      stopReason: 'endTurn',
+      content: { type: 'text', text: 'A sampled answer: ä ∀ "quoted"' },
+    };
   }
 
   listRoots(): { roots: { uri: string; name: string }[] } {

@@ -19,7 +19,10 @@ export const TASKS: readonly Step<V1Client>[] = [
       await sdk.listTools();
       answers.elicitation = { action: 'accept', content: { interpretation: 'snake' } };
       const seen: unknown[] = [];
-      const stream = sdk.experimental.tasks.callToolStream({ name: RESEARCH, arguments: { topic: 'python', ambiguous: true } }, CallToolResultSchema);
+      const stream = sdk.experimental.tasks.callToolStream(
+        { name: RESEARCH, arguments: { topic: 'python', ambiguous: true } },
+        CallToolResultSchema,
+      );
       for await (const message of stream) {
         // How often the client asks after the task is a matter of timing.
         if (message.type === 'taskStatus') continue;
@@ -43,7 +46,10 @@ export const TASKS: readonly Step<V1Client>[] = [
     },
   },
   { name: 'tasks/get of an unknown task', run: ({ sdk }) => sdk.experimental.tasks.getTask('no-such-task'), fails: -32602 },
-  { name: 'a tool that is only a task, called without one', run: ({ callTool }) => callTool(RESEARCH, { topic: 'none' }) },
+  {
+    name: 'a tool that is only a task, called without one',
+    run: ({ request }) => request('tools/call', { name: RESEARCH, arguments: { topic: 'none' } }),
+  },
   {
     name: 'sampling as a task of the client',
     async run({ answers, callTool }) {

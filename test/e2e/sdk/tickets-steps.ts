@@ -30,9 +30,10 @@ export const TICKETS: readonly Step<SdkClient>[] = [
     name: 'whoami: the same user with the same credential',
     async run({ callTool }) {
       const { structuredContent } = (await callTool('whoami')) as { structuredContent: Record<string, unknown> };
-      return structuredContent;
+      const { traceparent, ...who } = structuredContent;
+      return { ...who, isTraced: /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/.test(String(traceparent)) };
     },
-    governed: (direct) => ({ ...(direct as object), traceparent: '<a span of the sidecar>' }),
+    governed: (direct) => ({ ...(direct as object), isTraced: true }),
   },
   { name: 'prompts/get', run: (client) => client.getPrompt('summarize_ticket', { id: 'T-101' }) },
   { name: 'prompts/get without arguments', run: (client) => client.getPrompt('postmortem') },

@@ -2,12 +2,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import {
-  CreateMessageRequestSchema,
-  ElicitRequestSchema,
-  ListRootsRequestSchema,
-  ResultSchema,
-} from '@modelcontextprotocol/sdk/types.js';
+import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Inbox } from './inbox.ts';
 import { CLIENT_INFO, ClientAnswers, type SdkClient } from './sdk-client.ts';
 import { Wire } from './wire.ts';
@@ -17,12 +12,16 @@ export interface V1Client extends SdkClient {
   readonly transport: StreamableHTTPClientTransport;
 }
 
-/** Connects the v1 line (`@modelcontextprotocol/sdk`) with every capability that a client can have. */
-export async function connectV1(url: string, token: string | undefined): Promise<V1Client> {
+/**
+ * Connects the v1 line (`@modelcontextprotocol/sdk`) with every capability that a client can have.
+ * @param maxRetries how often it takes up a stream again. The SDK also does so after each error answer, and a replay repeats requests of the server.
+ */
+export async function connectV1(url: string, token: string | undefined, maxRetries = 0): Promise<V1Client> {
   const wire = new Wire();
   const inbox = new Inbox();
   const answers = new ClientAnswers();
   const troubles: Error[] = [];
+  const taskStore = new InMemoryTaskStore();
   const sdk = new Client(CLIENT_INFO, {
     capabilities: {
       sampling: {},
@@ -30,7 +29,7 @@ export async function connectV1(url: string, token: string | undefined): Promise
       roots: { listChanged: true },
       tasks: { list: {}, cancel: {}, requests: { sampling: { createMessage: {} }, elicitation: { create: {} } } },
     },
-    taskStore: new InMemoryTaskStore(),
+    taskStore,
   });
   sdk.onerror = (error) => troubles.push(error);
   sdk.fallbackNotificationHandler = async (notification) => inbox.add(notification);
@@ -52,7 +51,7 @@ export async function connectV1(url: string, token: string | undefined): Promise
   const transport = new StreamableHTTPClientTransport(new URL(url), {
     fetch: wire.fetch,
     requestInit: token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
-    reconnectionOptions: { initialReconnectionDelay: 10, maxReconnectionDelay: 50, reconnectionDelayGrowFactor: 1, maxRetries: 10 },
+    reconnectionOptions: { initialReconnectionDelay: 10, maxReconnectionDelay: 50, reconnectionDelayGrowFactor: 1, maxRetries },
   });
   await sdk.connect(transport as Transport);
   return {
@@ -87,6 +86,10 @@ export async function connectV1(url: string, token: string | undefined): Promise
     sendRootsListChanged: () => sdk.sendRootsListChanged(),
     request: (method, params) => sdk.request({ method, ...(params && { params }) }, ResultSchema),
     terminateSession: () => transport.terminateSession(),
-    close: () => sdk.close(),
+    async close() {
+      await sdk.close();
+      // Its timers would keep the process up for as long as tasks are kept.
+      taskStore.cleanup();
+    },
   };
 }

@@ -13,8 +13,11 @@ export const MODERN = { pin: '2026-07-28' } as const;
 
 const ANY_RESULT = z.looseObject({});
 
-/** Connects the v2 line (`@modelcontextprotocol/client`), in the era that `mode` asks for, with every capability that a client can have. */
-export async function connectV2(url: string, token: string | undefined, mode: VersionNegotiationMode): Promise<V2Client> {
+/**
+ * Connects the v2 line (`@modelcontextprotocol/client`), in the era that `mode` asks for, with every capability that a client can have.
+ * @param maxRetries how often it takes up a stream again, as for v1
+ */
+export async function connectV2(url: string, token: string | undefined, mode: VersionNegotiationMode, maxRetries = 0): Promise<V2Client> {
   const wire = new Wire();
   const inbox = new Inbox();
   const answers = new ClientAnswers();
@@ -31,7 +34,7 @@ export async function connectV2(url: string, token: string | undefined, mode: Ve
   const transport = new StreamableHTTPClientTransport(new URL(url), {
     fetch: wire.fetch,
     requestInit: token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
-    reconnectionOptions: { initialReconnectionDelay: 10, maxReconnectionDelay: 50, reconnectionDelayGrowFactor: 1, maxRetries: 10 },
+    reconnectionOptions: { initialReconnectionDelay: 10, maxReconnectionDelay: 50, reconnectionDelayGrowFactor: 1, maxRetries },
   });
   await sdk.connect(transport);
   return {

@@ -83,7 +83,8 @@ describe('policies that would overflow Cedar’s stack never reach it', () => {
       'servers/s.json': [
         { name: 't', inputSchema: { type: 'object', properties: { list: { type: 'array', items: { type: 'string' } } } } },
       ],
-      'policies/p.cedar': `${PERMIT} forbid (principal, action == Action::"s/t", resource) when { context.input has list && context.input.list.contains("no") };`,
+      'policies/p.cedar': `${PERMIT} forbid (principal, action == Action::"s/t", resource)
+        when { context.input has list && context.input.list.contains("no") };`,
     });
     const ask = (list: readonly string[]) => {
       const params = Buffer.from(JSON.stringify({ arguments: { list } }));

@@ -1,0 +1,101 @@
+import { HTTP_METHODS } from '../extauthz/api/operation.ts';
+import type { Result } from '../extauthz/api/result.ts';
+import type { Decided, Decider } from './authz/decide.ts';
+import { type Refusal, upstreamFailed } from './denial.ts';
+import { filterList, readList } from './mcp/list-filter.ts';
+import type { Era } from './mcp/protocol-version.ts';
+import { type ServerMessage, serverMessage } from './mcp/server-message.ts';
+import type { Permit } from './permit.ts';
+import { AnswerWithheld } from './relay.ts';
+
+export interface MessageFilterOptions {
+  readonly permit: Permit;
+  readonly userToken: string;
+  readonly decider: Decider;
+  readonly era: Era;
+  /** Longest time a client may keep a filtered list, in milliseconds. */
+  readonly listTtlMs: number;
+  /** Told of each request that the server makes, and what was decided about it. */
+  readonly onServerRequest: (method: string, idJson: string, decided: Decided) => void;
+}
+
+/** Methods that every side may send at any time. */
+const PING = 'ping';
+const RESOURCE_UPDATED = 'notifications/resources/updated';
+
+/** Decides, message by message, what of a server's answer the user gets to see. */
+export class MessageFilter {
+  readonly #options: MessageFilterOptions;
+
+  constructor(options: MessageFilterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The message as the agent may have it: as it is, without the list items that the user may not see, or undefined when it is not for the agent at all.
+   * @param expected the list method that was asked, or undefined when any message may come
+   * @throws {AnswerWithheld} when it cannot be read, no decision about it could be had, or the answer as a whole is refused
+   */
+  async filter(message: Uint8Array, expected: string | undefined): Promise<Uint8Array | undefined> {
+    const read = readList(message, expected);
+    if (!read.ok) throw this.#unreadable(read.failure.detail);
+    const kind = serverMessage(read.value);
+    if (kind === undefined) throw this.#unreadable('not a JSON-RPC message');
+    if (!(await this.#isForAgent(kind))) return undefined;
+    const { lists } = read.value;
+    if (lists.length === 0) return message;
+    const visible: (readonly boolean[])[] = [];
+    for (const { method, names } of lists) visible.push(await this.#visible(method, names));
+    return filterList(read.value, visible, { era: this.#options.era, maxTtlMs: this.#options.listTtlMs });
+  }
+
+  async #isForAgent(message: ServerMessage): Promise<boolean> {
+    switch (message.kind) {
+      case 'request':
+        return message.method === PING || this.#mayAsk(message.method, message.idJson);
+      case 'notification':
+        return message.method !== RESOURCE_UPDATED || this.#isVisibleResource(message.params['uri']);
+      case 'response':
+        if (message.asks === undefined) throw this.#unreadable('its input requests cannot be read');
+        for (const method of message.asks) {
+          const { outcome } = await this.#ask(method);
+          if (!outcome.ok) throw new AnswerWithheld(outcome.failure);
+        }
+        return true;
+    }
+  }
+
+  async #mayAsk(method: string, idJson: string): Promise<boolean> {
+    const decided = await this.#ask(method);
+    this.#options.onServerRequest(method, idJson, decided);
+    return decided.outcome.ok;
+  }
+
+  #ask(method: string): Promise<Decided> {
+    const { permit, userToken, decider } = this.#options;
+    const params = Buffer.from(JSON.stringify({ method }));
+    const question = { route: permit.route, method: HTTP_METHODS.serverRequest, target: method, params, userToken };
+    const known = decider.decideFromCache(question);
+    return known === undefined ? decider.decide(question) : Promise.resolve(known);
+  }
+
+  async #isVisibleResource(uri: unknown): Promise<boolean> {
+    if (typeof uri !== 'string') return false;
+    const [visible] = await this.#visible('resources/list', [uri]);
+    return visible === true;
+  }
+
+  async #visible(method: string, names: readonly string[]): Promise<readonly boolean[]> {
+    const { permit, userToken, decider } = this.#options;
+    const judged: Result<readonly boolean[], Refusal> = await decider.visible(permit, method, names, userToken);
+    if (!judged.ok) throw new AnswerWithheld(judged.failure);
+    return judged.value;
+  }
+
+  #unreadable(detail: string): AnswerWithheld {
+    const { name } = this.#options.permit.route;
+    return new AnswerWithheld(
+      upstreamFailed('upstream_answer', `the answer of the server ${name} cannot be read (${detail}), so it was withheld`),
+    );
+  }
+}
