@@ -51,7 +51,7 @@ export async function startPolicyService(
 
   const bundles = openBundleSource({
     directory: resolve(config.bundleDir),
-    engine: createPolicyEngine(),
+    engine: createPolicyEngine((fault) => logger.error({ err: fault }, 'a fault during evaluation; denied')),
     logger,
     onRefused: metrics.bundleRefused,
   });

@@ -62,6 +62,7 @@ const WINDOW_BYTES = 4_096;
 /**
  * Scans a JSON text for what `JSON.parse` does not tell.
  * `bytes` must be UTF-8 that `JSON.parse` accepts; the grammar is not checked again.
+ * @throws {RangeError} when that is not so and a string does not end.
  */
 export function scanStructure(bytes: Uint8Array, markDepth: number): JsonStructure {
   const marks: number[] = [];
@@ -141,6 +142,7 @@ function surrogateHalf(bytes: Uint8Array, at: number): 'high' | 'low' | undefine
 /** From inside a string: the place of the next quote or backslash, or at least the end of the window. */
 function skipPlain(bytes: Uint8Array, at: number): number {
   const window = asBuffer(bytes.subarray(at, at + WINDOW_BYTES));
+  if (window.length === 0) throw new RangeError('not JSON: a string does not end');
   const quote = window.indexOf(QUOTE_BYTE);
   const escapeAt = (quote === -1 ? window : window.subarray(0, quote)).indexOf(BACKSLASH);
   if (escapeAt !== -1) return at + escapeAt;

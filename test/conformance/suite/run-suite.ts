@@ -33,7 +33,8 @@ export async function runSuite(suite: Installation, run: SuiteRun): Promise<Read
   const results = new Map<string, ScenarioResult>();
   for (const path of await readdir(outputDir, { recursive: true })) {
     if (!path.endsWith('/checks.json')) continue;
-    const scenario = path.slice(0, -'/checks.json'.length).replace(STAMP, '').replace(/^server-(?=.)/, side === 'server' ? '' : 'server-');
+    const directory = path.slice(0, -'/checks.json'.length).replace(STAMP, '');
+    const scenario = side === 'server' ? directory.slice('server-'.length) : directory;
     results.set(scenario, readResult(readFileSync(join(outputDir, path), 'utf8')));
   }
   return results;

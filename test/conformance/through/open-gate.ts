@@ -1,0 +1,23 @@
+import { startGate } from '../../support/gate.ts';
+import { type Registrar, startRegistrar } from './registrar.ts';
+import { startTokenShim } from './token-shim.ts';
+
+/** Everything, methods that MCP does not define included: whatever then differs from a direct run, the sidecar did by itself. */
+const PERMIT_ALL = 'permit (principal, action, resource);';
+const TOKEN_LIFE_S = 3_600;
+
+/** A sidecar that permits everything, and the way to put servers under it. */
+export async function openGate(): Promise<Registrar> {
+  const gate = await startGate({ servers: {}, policies: PERMIT_ALL });
+  const token = await gate.token('conformance', { exp: Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S });
+  const shim = await startTokenShim(gate.port, token);
+  const registrar = await startRegistrar(gate, shim.port);
+  return {
+    ...registrar,
+    async close() {
+      await registrar.close();
+      await shim.close();
+      await gate.stop();
+    },
+  };
+}
