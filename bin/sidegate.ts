@@ -5,6 +5,7 @@ const USAGE = `sidegate ${VERSION}: a policy gate beside every AI agent
 
 Usage:
   sidegate sidecar              run the sidecar of one pod
+  sidegate sidecar stdio S      reach server S through the sidecar from a stdio client
   sidegate extauthz serve       run the policy service
   sidegate extauthz check DIR   check a policy bundle
   sidegate extauthz audit       read the audit trail

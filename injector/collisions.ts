@@ -1,4 +1,4 @@
-import type { Container, Pod } from './pod.ts';
+import type { Container, Pod, PodSpec } from './pod.ts';
 import type { Refusal } from './refusal.ts';
 import { ADMIN_PORT, AGENT_PORT, SIDECAR_NAME, SIDECAR_UID, TOKEN_VOLUME, VOLUME_NAMES } from './sidecar-container.ts';
 
@@ -24,7 +24,7 @@ export function findCollisions({ spec }: Pod, audience: string): Refusal[] {
 }
 
 /** Every container but the sidecar of an earlier injection, which is about to be replaced. */
-export function otherContainers({ containers, initContainers }: Pod['spec']): Container[] {
+export function otherContainers({ containers, initContainers }: PodSpec): Container[] {
   return [...(initContainers ?? []).filter(({ name }) => name !== SIDECAR_NAME), ...containers];
 }
 

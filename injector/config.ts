@@ -18,7 +18,7 @@ export const sidecarTemplateSettings = {
     env: sidecarSettings.policyCaFile.env,
     schema: text,
     meaning:
-      'PEM file of the certificate authority that signed the policy service’s certificate. Its text goes into the pods, so that no namespace needs a copy. Read again when it is replaced.',
+      'PEM file of the certificate authority that signed the policy service’s certificate. Its certificates go into pods; no namespace needs a copy.',
   }),
   policyServerName: setting({
     env: sidecarSettings.policyServerName.env,

@@ -82,6 +82,30 @@ export const sidecarSettings = {
     default: '100000',
     meaning: 'Unacknowledged audit records kept before new messages are refused.',
   }),
+  stdioCommands: setting({
+    env: 'SIDEGATE_STDIO_COMMANDS',
+    schema: optionalText,
+    meaning:
+      'Commands that the bundle may have the sidecar start as stdio servers, separated by commas: names or absolute paths, exactly as the bundle writes them. Without it none are started.',
+  }),
+  stdioMaxProcesses: setting({
+    env: 'SIDEGATE_STDIO_MAX_PROCESSES',
+    schema: wholeNumber(1, 10_000),
+    default: '16',
+    meaning: 'Most processes of stdio servers that run at once. Each legacy session has one, and each user of a modern server.',
+  }),
+  stdioMaxLineBytes: setting({
+    env: 'SIDEGATE_STDIO_MAX_LINE_BYTES',
+    schema: wholeNumber(1_024, 268_435_456),
+    default: '16777216',
+    meaning: 'Longest message taken from a stdio server, in bytes.',
+  }),
+  stdioIdleMs: setting({
+    env: 'SIDEGATE_STDIO_IDLE_MS',
+    schema: wholeNumber(100, 604_800_000),
+    default: '1800000',
+    meaning: 'Time after which the process of a stdio server that nobody uses is ended, and its session with it, in milliseconds.',
+  }),
   drainMs: setting({
     env: 'SIDEGATE_DRAIN_MS',
     schema: wholeNumber(0, 3_600_000),

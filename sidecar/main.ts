@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { metrics, trace } from '@opentelemetry/api';
 import { METRICS } from '../extauthz/api/attributes.ts';
 import { earlySetting } from '../runtime/env.ts';
@@ -9,6 +10,7 @@ import { formatAddress } from '../runtime/setting-types.ts';
 import { startTelemetry } from '../runtime/telemetry.ts';
 import { VERSION } from '../runtime/version.ts';
 import { createAdminServer } from './admin.ts';
+import { Answers } from './answers.ts';
 import { AuditSpool } from './audit/spool.ts';
 import { PolicyClient } from './authz/client.ts';
 import { Decider } from './authz/decide.ts';
@@ -17,6 +19,7 @@ import { Lease } from './authz/lease.ts';
 import { PolicyWatch } from './authz/policy-watch.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config.ts';
+import { ListChanges } from './list-changes.ts';
 import { OpenRequests } from './open-requests.ts';
 import { Pipeline } from './pipeline.ts';
 import { Routes } from './routes.ts';
@@ -24,19 +27,26 @@ import { AgentServer } from './server.ts';
 import { ServerRequests } from './server-requests.ts';
 import { sessionKey } from './session-key.ts';
 import { SessionSeal } from './session-seal.ts';
+import { AllowedCommands } from './stdio/allowed-commands.ts';
+import { StdioServers } from './stdio/stdio-servers.ts';
+import { runStdioCommand } from './stdio-command.ts';
 import { MessageTelemetry } from './telemetry.ts';
 import { Upstreams } from './upstream/forward.ts';
 import { PassThrough } from './upstream/pass-through.ts';
 
 const USAGE = `sidegate sidecar: the policy gate of one pod
 
-It takes no arguments; its settings are environment variables: see docs/configuration.md.
+Its settings are environment variables: see docs/configuration.md.
+
+  sidegate sidecar                  run it
+  sidegate sidecar stdio <server>   reach one of its servers from a client that only speaks stdio
 `;
 
-/** Stopping takes a little longer than open calls get, so that their audit records leave too. */
-const STOP_EXTRA_MS = 3_000;
+/** Stopping takes a little longer than open calls get, so that their audit records leave too, and stdio servers end by themselves. */
+const STOP_EXTRA_MS = 6_000;
 
 export async function main(args: string[]): Promise<void> {
+  if (args[0] === 'stdio') return runStdioCommand(args.slice(1));
   if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(USAGE);
   if (args.length > 0) {
     process.stderr.write(`sidegate sidecar: unexpected argument "${args[0]}"\n\n${USAGE}`);
@@ -57,7 +67,8 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const lease = new Lease();
   const cache = new DecisionCache(lease);
   const routes = new Routes();
-  const watch = new PolicyWatch({ lease, cache, routes, clock: SYSTEM_CLOCK, logger });
+  const listChanges = new ListChanges();
+  const watch = new PolicyWatch({ lease, cache, routes, onChange: () => listChanges.announce(), clock: SYSTEM_CLOCK, logger });
   onStop(() => watch.close());
   const client = new PolicyClient({
     address: config.policyAddress,
@@ -80,19 +91,37 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const meter = metrics.getMeter('sidegate.sidecar', VERSION);
   meter.createObservableGauge(METRICS.auditBacklog).addCallback((result) => result.observe(spool.backlog));
 
-  const upstreams = new Upstreams(config.upstreamTimeoutMs);
+  const stdio = new StdioServers({
+    allowed: new AllowedCommands(config.stdioCommands),
+    routeOf: (name) => routes.named(name),
+    maxProcesses: config.stdioMaxProcesses,
+    maxLineBytes: config.stdioMaxLineBytes,
+    idleMs: config.stdioIdleMs,
+    answerTimeoutMs: config.upstreamTimeoutMs,
+    env: process.env,
+    clock: SYSTEM_CLOCK,
+    newSessionId: () => randomBytes(32).toString('base64url'),
+    logger,
+  });
+  onStop(() => stdio.close());
+  routes.onReplace(() => stdio.reconcile());
+  const upstreams = new Upstreams(config.upstreamTimeoutMs, stdio);
   onStop(() => upstreams.close());
-  const passThrough = new PassThrough();
+  const passThrough = new PassThrough(stdio);
   onStop(() => passThrough.close());
   const decider = new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
+  const sessions = new SessionSeal(sessionKey(config.stateDir));
+  const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
   const pipeline = new Pipeline({
     config,
     routes,
     decider,
     upstreams,
     passThrough,
-    sessions: new SessionSeal(sessionKey(config.stateDir)),
-    serverRequests: new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger }),
+    sessions,
+    serverRequests,
+    listChanges,
+    answers: new Answers({ config, decider, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
     spool,
     telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),
     clock: SYSTEM_CLOCK,

@@ -15,6 +15,8 @@ export interface MessageFilterOptions {
   readonly era: Era;
   /** Longest time a client may keep a filtered list, in milliseconds. */
   readonly listTtlMs: number;
+  /** Told of each result, before it is filtered. */
+  readonly onResult: (result: Readonly<Record<string, unknown>>) => void;
   /** Told of each request that the server makes, and what was decided about it. */
   readonly onServerRequest: (method: string, idJson: string, decided: Decided) => void;
 }
@@ -42,7 +44,8 @@ export class MessageFilter {
     const kind = serverMessage(read.value);
     if (kind === undefined) throw this.#unreadable('not a JSON-RPC message');
     if (!(await this.#isForAgent(kind))) return undefined;
-    const { lists } = read.value;
+    const { lists, result } = read.value;
+    if (kind.kind === 'response') this.#options.onResult(result);
     if (lists.length === 0) return message;
     const visible: (readonly boolean[])[] = [];
     for (const { method, names } of lists) visible.push(await this.#visible(method, names));

@@ -2,25 +2,25 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HTTP_METHODS, LIST_METHODS } from '../extauthz/api/operation.ts';
 import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { answerFilter } from './answer-filter.ts';
+import { type Admitted, ownerOf } from './admitted.ts';
+import type { Answers } from './answers.ts';
 import { auditRecord, upstreamMs } from './audit/record.ts';
 import type { AuditSpool } from './audit/spool.ts';
 import type { Decider, Question } from './authz/decide.ts';
 import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
-import { denied, noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
+import { noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
+import { type ListChanges, subscribedKinds } from './list-changes.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Era } from './mcp/protocol-version.ts';
-import { MessageFilter } from './message-filter.ts';
-import type { Conversation } from './open-requests.ts';
+import { governParts, mayBeAsked, notificationsOf } from './message-parts.ts';
 import type { Permit } from './permit.ts';
 import { bearerToken, checkFields, readBody } from './receive.ts';
-import { Relay } from './relay.ts';
 import { refuse, rescue } from './rescue.ts';
 import type { Route, Routes } from './routes.ts';
 import type { ServerRequests } from './server-requests.ts';
-import type { SessionOwner, SessionSeal } from './session-seal.ts';
+import type { SessionSeal } from './session-seal.ts';
 import type { MessageSpans, MessageTelemetry } from './telemetry.ts';
 import type { Upstreams } from './upstream/forward.ts';
 import { upstreamHeaders } from './upstream/headers.ts';
@@ -34,34 +34,13 @@ export interface PipelineOptions {
   readonly passThrough: PassThrough;
   readonly sessions: SessionSeal;
   readonly serverRequests: ServerRequests;
+  readonly listChanges: ListChanges;
+  readonly answers: Answers;
   readonly spool: AuditSpool;
   readonly telemetry: MessageTelemetry;
   readonly clock: Clock;
   readonly logger: Logger;
 }
-
-/** A message that may go to its server, with all that is known about it. */
-interface Admitted {
-  readonly exchange: Exchange;
-  readonly permit: Permit;
-  readonly userToken: string;
-  /** The server's own. */
-  readonly sessionId: string | undefined;
-  readonly era: Era;
-  readonly spans: MessageSpans;
-}
-
-/** How the answer is to be read. */
-interface AnswerPlan {
-  readonly cancelOnDisconnect: boolean;
-  readonly readsJson: boolean;
-  /** The list method that was asked. */
-  readonly list: string | undefined;
-}
-
-/** A tool's result may hold images and files; it is read only where a server could hide a request in it. */
-const RESULT_TO_LIST_SIZE = 16;
-const INVALID_PARAMS = -32602;
 
 /**
  * The request path, in order. Each step either hands on what the next one needs or refuses the message:
@@ -128,7 +107,7 @@ export class Pipeline {
 
     const admitted = await this.#admit(exchange, route.value, inbound.era, spans);
     if (!admitted.ok) return refuse(exchange, admitted.failure);
-    const governed = await this.#governParts(admitted.value, inbound, body.value);
+    const governed = await governParts(admitted.value, inbound, body.value, this.#options);
     if (!governed.ok) return refuse(exchange, governed.failure);
     return this.#forward(admitted.value, inbound, body.value);
   }
@@ -149,7 +128,12 @@ export class Pipeline {
 
     const { permit } = admitted.value;
     const headers = this.#upstreamHeaders(admitted.value, telemetry.forward(spans, exchange));
-    const relay = this.#relay(admitted.value, { cancelOnDisconnect: true, readsJson: method === HTTP_METHODS.stream, list: undefined });
+    const relay = this.#options.answers.relay(admitted.value, {
+      cancelOnDisconnect: true,
+      readsJson: method === HTTP_METHODS.stream,
+      list: undefined,
+      announces: method === HTTP_METHODS.stream ? this.#options.listChanges.advertised(fieldText(request, 'mcp-session-id') ?? '') : [],
+    });
     exchange.forwardedAtMs = clock.monotonicMs();
     passThrough.forward(permit, headers, request, response, relay);
     return relay.ending;
@@ -230,36 +214,15 @@ export class Pipeline {
     return sessionId === undefined ? fail(unknownSession()) : ok(sessionId);
   }
 
-  /** What one decision about the message as a whole does not cover: whose question it answers, and each resource that it subscribes to. */
-  async #governParts(admitted: Admitted, { message }: InboundMessage, body: Buffer): Promise<Result<undefined, Refusal>> {
-    const { permit, userToken } = admitted;
-    if (message.kind === 'response') {
-      const isAwaited = this.#options.serverRequests.isAwaited(
-        conversationOf(admitted),
-        body.toString('utf8', message.idSpan.start, message.idSpan.end),
-      );
-      return isAwaited ? ok(undefined) : fail(rejected('malformed', 400, 'no request of the server waits for this answer'));
-    }
-    if (message.method !== 'subscriptions/listen') return ok(undefined);
-    const uris = subscribedUris(message.params);
-    if (uris === undefined)
-      return fail(rejected('malformed', 200, 'params.notifications.resourceSubscriptions must be a list of URIs', INVALID_PARAMS));
-    const visible = await this.#options.decider.visible(permit, 'resources/list', uris, userToken);
-    if (!visible.ok) return visible;
-    const hidden = uris.find((_uri, index) => visible.value[index] !== true);
-    if (hidden === undefined) return ok(undefined);
-    const { id, revision } = permit.decision;
-    return fail(denied('not_permitted', `no policy permits reading ${hidden}`, id, revision));
-  }
-
   #forward(admitted: Admitted, { message }: InboundMessage, body: Buffer): Promise<Ending> {
     const { telemetry, upstreams, clock } = this.#options;
     const { exchange, permit, era, spans } = admitted;
     const isList = message.kind === 'request' && LIST_METHODS.has(message.method);
-    const relay = this.#relay(admitted, {
+    const relay = this.#options.answers.relay(admitted, {
       cancelOnDisconnect: era === 'modern',
-      readsJson: isList || (message.kind === 'request' && mayBeAsked(message.meta)),
+      readsJson: isList || exchange.method === 'initialize' || (message.kind === 'request' && mayBeAsked(message.meta)),
       list: isList ? exchange.method : undefined,
+      announces: exchange.method === 'subscriptions/listen' ? subscribedKinds(notificationsOf(message)) : [],
     });
     const traceparent = telemetry.forward(spans, exchange);
     const judged = message.kind === 'response' ? body : withTraceparent(body, message, traceparent);
@@ -270,33 +233,6 @@ export class Pipeline {
 
   #upstreamHeaders({ exchange, permit, sessionId }: Admitted, traceparent: string): Record<string, string> {
     return upstreamHeaders(exchange.request.headers, permit.decision.obligations, traceparent, sessionId);
-  }
-
-  #relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list }: AnswerPlan): Relay {
-    const { config, decider, sessions, serverRequests, clock, logger } = this.#options;
-    const { exchange, permit, userToken, era } = admitted;
-    const { maxBodyBytes, listTtlMs } = config;
-    const stream = { exchange, permit, userToken, conversation: conversationOf(admitted) };
-    const messages = new MessageFilter({
-      permit,
-      userToken,
-      decider,
-      era,
-      listTtlMs,
-      onServerRequest: (method, idJson, decided) => serverRequests.decided(stream, method, idJson, decided),
-    });
-    const maxJsonBytes = list === undefined ? maxBodyBytes * RESULT_TO_LIST_SIZE : maxBodyBytes;
-    const options = { messages, server: permit.route.name, method: list, readsJson, maxJsonBytes, maxEventBytes: maxJsonBytes };
-    const relay: Relay = new Relay({
-      exchange,
-      cancelOnDisconnect,
-      filterFor: (status, headers) => answerFilter(options, relay, status, headers),
-      sealSession: (sessionId) => (era === 'modern' ? undefined : sessions.seal(ownerOf(permit), sessionId)),
-      abandonAfterMs: config.upstreamTimeoutMs,
-      monotonicMs: clock.monotonicMs,
-      logger,
-    });
-    return relay;
   }
 
   #record(exchange: Exchange, spans: MessageSpans | undefined, ending: Ending): void {
@@ -311,27 +247,4 @@ export class Pipeline {
 function fieldText({ headers }: IncomingMessage, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' ? value : undefined;
-}
-
-function ownerOf({ route, decision }: Permit): SessionOwner {
-  return { server: route.name, userId: decision.principal?.user.id ?? '' };
-}
-
-function conversationOf({ permit, sessionId = '' }: Admitted): Conversation {
-  return { ...ownerOf(permit), sessionId };
-}
-
-/** Whether the client takes requests of the server inside a result (2026-07-28): only then may one be in it. */
-function mayBeAsked(meta: Readonly<Record<string, unknown>> | undefined): boolean {
-  const capabilities = meta?.['io.modelcontextprotocol/clientCapabilities'];
-  if (typeof capabilities !== 'object' || capabilities === null) return false;
-  return ['elicitation', 'sampling', 'roots'].some((capability) => capability in capabilities);
-}
-
-function subscribedUris(params: Readonly<Record<string, unknown>> | undefined): readonly string[] | undefined {
-  const notifications = params?.['notifications'];
-  if (typeof notifications !== 'object' || notifications === null) return [];
-  const uris: unknown = (notifications as Record<string, unknown>)['resourceSubscriptions'];
-  if (uris === undefined) return [];
-  return Array.isArray(uris) && uris.every((uri) => typeof uri === 'string') ? uris : undefined;
 }

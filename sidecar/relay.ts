@@ -7,6 +7,11 @@ import type { Ending, Exchange } from './exchange.ts';
 import { refuse } from './rescue.ts';
 import { downstreamHeaders } from './upstream/headers.ts';
 
+/** Takes an answer as it comes in, from whichever leg. */
+export type AnswerHandler = Dispatcher.DispatchHandler;
+/** Holds up or breaks off an answer. */
+export type AnswerController = Dispatcher.DispatchController;
+
 /** Takes the body of an answer apart on its way to the agent. */
 export interface BodyFilter {
   /** Takes one chunk. Settles when what could be written of it is written. */
@@ -15,7 +20,7 @@ export interface BodyFilter {
   end(): Promise<void>;
 }
 
-/** Thrown by a filter that cannot let the rest of an answer through. */
+/** Thrown by a filter that cannot let the rest of an answer through, and told by a leg that knows why there is none. */
 export class AnswerWithheld extends Error {
   override readonly name = 'AnswerWithheld';
   readonly refusal: Refusal;
@@ -61,6 +66,11 @@ export class Relay implements Dispatcher.DispatchHandler {
   constructor(options: RelayOptions) {
     this.#options = options;
     options.exchange.response.on('close', () => this.#onDownstreamClosed());
+  }
+
+  /** Whether the agent has been sent anything of the answer's body. */
+  get hasBegun(): boolean {
+    return this.#responseBytes > 0;
   }
 
   get ending(): Promise<Ending> {
@@ -122,6 +132,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { exchange, logger } = this.#options;
     const server = exchange.route?.name ?? '';
     logger.warn({ err: error, server }, 'the server did not answer');
+    if (error instanceof AnswerWithheld) return this.#refuse(error.refusal);
     const slow = error.name === 'HeadersTimeoutError';
     const reason = slow
       ? `the server ${server} did not answer in time`

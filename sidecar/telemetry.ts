@@ -122,10 +122,12 @@ export class MessageTelemetry {
     if (client?.isRecording()) {
       const { hostname, port, protocol } = exchange.route?.url ?? new URL('http://unknown');
       client.setAttributes(messageAttributes(exchange, ending, errorType));
-      client.setAttributes({
-        [ATTRIBUTES.serverAddress]: hostname,
-        [ATTRIBUTES.serverPort]: Number(port) || (protocol === 'https:' ? 443 : 80),
-      });
+      if (exchange.route?.stdio === undefined) {
+        client.setAttributes({
+          [ATTRIBUTES.serverAddress]: hostname,
+          [ATTRIBUTES.serverPort]: Number(port) || (protocol === 'https:' ? 443 : 80),
+        });
+      }
       if (errorType !== undefined) client.setStatus({ code: SpanStatusCode.ERROR });
     }
     client?.end();

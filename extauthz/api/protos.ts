@@ -1,4 +1,5 @@
 import { loadProtos, type RpcMethod, service } from './load-protos.ts';
+import type { StdioCommand } from './stdio-command.ts';
 
 /** The loaded definitions of `sidegate.v1`, for reflection. */
 export const policyProtos = loadProtos('sidegate/v1/policy.proto');
@@ -84,8 +85,11 @@ export interface RoutesMessage {
 
 export interface RouteMessage {
   readonly name: string;
+  /** Empty for a stdio server. */
   readonly url: string;
   readonly transport: string;
+  /** Set exactly for a stdio server. */
+  readonly stdio: StdioCommand | null;
 }
 
 export interface AuditBatch {

@@ -14,8 +14,10 @@ export function checkedServer(
 ): string {
   const named = Object.hasOwn(extensions, SERVER_EXTENSION) ? extensions[SERVER_EXTENSION] : undefined;
   if (named !== undefined) return named;
-  const matching = [...servers.values()].filter(({ url }) => {
-    const { protocol, host: serverHost, pathname, search } = new URL(url);
+  const matching = [...servers.values()].filter((entry) => {
+    // A stdio server is reached by nothing that a proxy could forward.
+    if (entry.transport === 'stdio') return false;
+    const { protocol, host: serverHost, pathname, search } = new URL(entry.url);
     // The scheme's default port may be written or not.
     return URL.parse(`${protocol}//${host}`)?.host === serverHost && path === `${pathname}${search}`;
   });

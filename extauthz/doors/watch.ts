@@ -1,7 +1,7 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import type { RoutesMessage, WatchEvent, WatchRequest } from '../api/protos.ts';
+import type { RouteMessage, RoutesMessage, WatchEvent, WatchRequest } from '../api/protos.ts';
 import type { BundleSource } from '../bundle-source.ts';
-import type { Bundle } from '../policy/engine.ts';
+import type { Bundle, ServerEntry } from '../policy/engine.ts';
 import { endStream } from './stream-end.ts';
 import { serveVerified, type VerifiedStreamOptions } from './verified-stream.ts';
 
@@ -47,5 +47,12 @@ export function watchDoor(options: WatchOptions): (call: ServerWritableStream<Wa
 
 /** Only what a sidecar needs to reach the servers; how they get credentials stays here. */
 function routesOf({ servers }: Bundle): RoutesMessage {
-  return { routes: [...servers.values()].map(({ name, url, transport }) => ({ name, url, transport })) };
+  return { routes: [...servers.values()].map(routeOf) };
+}
+
+function routeOf(entry: ServerEntry): RouteMessage {
+  const { name, transport } = entry;
+  return entry.transport === 'stdio'
+    ? { name, transport, url: '', stdio: { command: entry.command, args: entry.args, env: entry.env } }
+    : { name, transport, url: entry.url, stdio: null };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fail, ok, type Result } from '../api/result.ts';
+import { isCommandName, type StdioCommand, variableFault } from '../api/stdio-command.ts';
 import type { BundleFiles } from './bundle-files.ts';
 import { type BundleProblem, problem } from './problem.ts';
 import { readCatalogue, type ToolCatalogue } from './tool-catalogue.ts';
@@ -19,11 +20,20 @@ export type CredentialSource =
     };
 
 /** An upstream MCP server of the registry. */
-export interface ServerEntry {
+export type ServerEntry = HttpServerEntry | StdioServerEntry;
+
+export interface HttpServerEntry {
   readonly name: string;
   readonly url: string;
   readonly transport: 'streamable-http';
   readonly credential: CredentialSource;
+}
+
+/** A server that each sidecar runs as its own process, if its operator lets it. */
+export interface StdioServerEntry extends StdioCommand {
+  readonly name: string;
+  readonly transport: 'stdio';
+  readonly credential: CredentialSource & { readonly strategy: 'none' };
 }
 
 /** A server with the tools it is known to have; undefined when the bundle holds no catalogue for it. */
@@ -83,16 +93,51 @@ const credential = z.discriminatedUnion('strategy', [
   }),
 ]);
 
-const serverSchema = z.strictObject({
+const identity = {
   name: z.string().regex(/^[a-z0-9-]{1,63}$/, 'must be 1 to 63 of a-z, 0-9 and -'),
-  url,
-  transport: z.literal('streamable-http').default('streamable-http'),
-  credential: credential.default({ strategy: 'none' }),
   tools: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\.json$/, 'must name a .json file that lies next to this one')
     .optional(),
-});
+};
+
+/** What the operating system takes: texts that end at the first NUL. */
+const processText = z.string().refine((text) => !text.includes('\0'), 'must not hold a NUL character');
+
+const environment = z
+  .record(z.string(), processText)
+  .superRefine((variables, context) => {
+    for (const name of Object.keys(variables)) {
+      const fault = variableFault(name);
+      if (fault !== undefined) context.addIssue({ code: 'custom', path: [name], message: fault });
+    }
+  })
+  .transform((variables) => Object.entries(variables).map(([name, value]) => ({ name, value })));
+
+const serverSchema = z.discriminatedUnion(
+  'transport',
+  [
+    z.strictObject({
+      ...identity,
+      url,
+      transport: z.literal('streamable-http').default('streamable-http'),
+      credential: credential.default({ strategy: 'none' }),
+    }),
+    z.strictObject({
+      ...identity,
+      transport: z.literal('stdio'),
+      command: z.string().refine(isCommandName, 'must be the name of a program, or its absolute path'),
+      args: z.array(processText).default([]),
+      env: environment.default([]),
+      credential: z
+        .strictObject({
+          strategy: z.literal('none', 'must be none for a stdio server, which has no request that could carry a credential'),
+        })
+        .default({ strategy: 'none' }),
+    }),
+  ],
+  { error: ({ code }) => (code === 'invalid_union' ? 'must be streamable-http or stdio' : undefined) },
+);
 
 /** Reads `servers/*.yaml` and the tool catalogues they name. */
 export function readRegistry(files: BundleFiles): Result<Registry, readonly BundleProblem[]> {

@@ -1,7 +1,7 @@
-import type { WatchEvent } from '../../extauthz/api/protos.ts';
+import type { RouteMessage, WatchEvent } from '../../extauthz/api/protos.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Clock } from '../clock.ts';
-import type { Routes } from '../routes.ts';
+import type { Route, Routes } from '../routes.ts';
 import type { DecisionCache } from './decision-cache.ts';
 import type { Lease } from './lease.ts';
 
@@ -9,6 +9,8 @@ export interface PolicyWatchOptions {
   readonly lease: Lease;
   readonly cache: DecisionCache;
   readonly routes: Routes;
+  /** Called when policy has changed, after the first revision. */
+  readonly onChange: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -24,6 +26,7 @@ export class PolicyWatch {
 
   take({ revision, leaseMs, routes, revokedUsers }: WatchEvent): void {
     const { lease, cache, clock, logger } = this.#options;
+    const isFirst = lease.revision === '';
     const changed = lease.revision !== revision;
     lease.renew(revision, leaseMs, clock.monotonicMs());
     if (changed) {
@@ -31,10 +34,8 @@ export class PolicyWatch {
       logger.info({ revision }, 'policy revision');
     }
     cache.revoke(revokedUsers);
-    if (routes !== null) {
-      const usable = routes.routes.filter(({ url }) => URL.canParse(url));
-      this.#options.routes.replace(usable.map(({ name, url }) => ({ name, url: new URL(url) })));
-    }
+    if (routes !== null) this.#options.routes.replace(routes.routes.flatMap(routeOf));
+    if (changed && !isFirst) this.#options.onChange();
     clearTimeout(this.#leaseEnd);
     this.#leaseEnd = setTimeout(() => {
       cache.dropAllows();
@@ -45,4 +46,10 @@ export class PolicyWatch {
   close(): void {
     clearTimeout(this.#leaseEnd);
   }
+}
+
+/** None for a kind of server that this sidecar does not know. */
+function routeOf({ name, url, transport, stdio }: RouteMessage): Route[] {
+  if (transport === 'stdio') return stdio === null ? [] : [{ name, url: new URL(`stdio:${name}`), stdio }];
+  return URL.canParse(url) ? [{ name, url: new URL(url) }] : [];
 }

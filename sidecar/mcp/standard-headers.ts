@@ -58,6 +58,17 @@ function mismatch(
   return decode(value) === expected && expected !== undefined ? undefined : fail(`the ${name} header does not agree with the body`);
 }
 
+/** The parameter that `Mcp-Name` repeats for a method, if any. */
+export function nameParameter(method: string): 'name' | 'uri' | 'taskId' | undefined {
+  return NAME_PARAMETER.get(method);
+}
+
+/** The text as an `Mcp-Name` or `Mcp-Param-*` header carries it: what `decodeHeaderValue` reads back. */
+export function encodeHeaderValue(text: string): string {
+  const isPlain = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !ENCODED_MARKERS.test(text);
+  return isPlain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`;
+}
+
 const ENCODED = /^=\?base64\?((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)\?=$/;
 const ENCODED_MARKERS = /^=\?base64\?.*\?=$/s;
 

@@ -1,20 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Dispatcher } from 'undici';
 import type { Refusal } from '../denial.ts';
-import { AnswerWithheld } from '../relay.ts';
+import { type AnswerController, type AnswerHandler, AnswerWithheld } from '../relay.ts';
 
 /** What the caller takes, by its `Accept` field. */
 export interface Accepted {
   readonly json: boolean;
   readonly events: boolean;
-}
-
-export interface AnswerStreamOptions {
-  readonly accepted: Accepted;
-  /** Called once when the caller has gone, or gave up on this answer. */
-  readonly onAbort: () => void;
-  /** Called when everything queued has been taken. */
-  readonly onDrain: () => void;
 }
 
 type Step = { readonly bytes: number; readonly deliver: () => void };
@@ -23,9 +14,9 @@ type Step = { readonly bytes: number; readonly deliver: () => void };
  * One answer of Streamable HTTP, given to whoever would else read it from a connection: JSON when the response is all there is to say,
  * an event stream as soon as something comes before it. Keeps to the reader's pace.
  */
-export class AnswerStream implements Dispatcher.DispatchController {
-  readonly #handler: Dispatcher.DispatchHandler;
-  readonly #options: AnswerStreamOptions;
+export class AnswerStream implements AnswerController {
+  readonly #handler: AnswerHandler;
+  readonly #accepted: Accepted;
   readonly #fields: Record<string, string> = {};
   #steps: Step[] = [];
   #queuedBytes = 0;
@@ -33,13 +24,18 @@ export class AnswerStream implements Dispatcher.DispatchController {
   #isStream = false;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Called once when the caller has gone, or gave up on this answer. */
+  onAbort: () => void = () => {};
+  /** Called when everything queued has been taken. */
+  onDrain: () => void = () => {};
   aborted = false;
   paused = false;
   reason: Error | null = null;
 
-  constructor(handler: Dispatcher.DispatchHandler, options: AnswerStreamOptions) {
+  /** The caller may be gone by the time this returns: see `aborted`. */
+  constructor(handler: AnswerHandler, accepted: Accepted) {
     this.#handler = handler;
-    this.#options = options;
+    this.#accepted = accepted;
     handler.onRequestStart?.(this, {});
   }
 
@@ -53,7 +49,7 @@ export class AnswerStream implements Dispatcher.DispatchController {
 
   /** Whether something may be said before the response. */
   get canStream(): boolean {
-    return !this.isOver && this.#options.accepted.events;
+    return !this.isOver && this.#accepted.events;
   }
 
   /** Adds a field to the head, which must not have been sent. */
@@ -82,7 +78,7 @@ export class AnswerStream implements Dispatcher.DispatchController {
   /** Sends the last message. */
   finish(message: Uint8Array, status = 200): void {
     if (this.isOver) return;
-    if (this.#isStream || !this.#options.accepted.json) this.send(message);
+    if (this.#isStream || !this.#accepted.json) this.send(message);
     else {
       this.#head(status, { 'content-type': 'application/json', 'content-length': String(message.length), ...this.#fields });
       this.#data(message);
@@ -121,8 +117,8 @@ export class AnswerStream implements Dispatcher.DispatchController {
     this.#steps = [];
     this.#queuedBytes = 0;
     this.#handler.onResponseError?.(this, reason);
-    if (wasOpen) this.#options.onAbort();
-    this.#options.onDrain();
+    if (wasOpen) this.onAbort();
+    this.onDrain();
   }
 
   pause(): void {
@@ -165,7 +161,7 @@ export class AnswerStream implements Dispatcher.DispatchController {
       step.deliver();
     }
     this.#delivering = false;
-    if (this.#steps.length === 0) this.#options.onDrain();
+    if (this.#steps.length === 0) this.onDrain();
   }
 }
 

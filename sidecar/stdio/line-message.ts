@@ -27,9 +27,12 @@ export interface LineMessage {
   readonly subscriptionId: Reference | undefined;
   /** Whether the request asks for log messages (2026-07-28). */
   readonly wantsLog: boolean;
+  /** Whether `_meta` names a protocol version, as every request of 2026-07-28 does. */
+  readonly claimsModern: boolean;
 }
 
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
+const PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion';
 const LOG_LEVEL = 'io.modelcontextprotocol/logLevel';
 /** Down to the members of `params._meta`. */
 const MARK_DEPTH = 3;
@@ -61,7 +64,8 @@ export function readLine(bytes: Uint8Array): Result<LineMessage, string> {
     progressToken: kind === 'request' ? inMeta('progressToken') : kind === 'notification' ? inParams('progressToken') : undefined,
     requestId: kind === 'notification' ? inParams('requestId') : undefined,
     subscriptionId: inMeta(SUBSCRIPTION_ID),
-    wantsLog: meta !== undefined && LOG_LEVEL in meta.object,
+    wantsLog: meta !== undefined && Object.hasOwn(meta.object, LOG_LEVEL),
+    claimsModern: meta !== undefined && Object.hasOwn(meta.object, PROTOCOL_VERSION),
   });
 }
 

@@ -1,5 +1,6 @@
 import { type Dispatcher, Pool } from 'undici';
 import type { Permit } from '../permit.ts';
+import type { StdioLeg } from '../stdio-leg.ts';
 
 const MAX_CONNECTIONS_PER_ORIGIN = 1_024;
 
@@ -10,14 +11,17 @@ const MAX_CONNECTIONS_PER_ORIGIN = 1_024;
 export class Upstreams {
   readonly #pools = new Map<string, Pool>();
   readonly #headersTimeoutMs: number;
+  readonly #stdio: StdioLeg;
 
-  constructor(headersTimeoutMs: number) {
+  constructor(headersTimeoutMs: number, stdio: StdioLeg) {
     this.#headersTimeoutMs = headersTimeoutMs;
+    this.#stdio = stdio;
   }
 
   /** @param body the very bytes that were judged, trace context aside */
   forward(permit: Permit, headers: Record<string, string>, body: Uint8Array, answer: Dispatcher.DispatchHandler): void {
-    const { url } = permit.route;
+    const { url, stdio } = permit.route;
+    if (stdio !== undefined) return this.#stdio.post(permit, headers, body, answer);
     this.#pool(url.origin).dispatch({ path: url.pathname + url.search, method: 'POST', headers, body }, answer);
   }
 

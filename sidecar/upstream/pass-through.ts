@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import httpProxy from 'http-proxy-3';
 import type { Dispatcher } from 'undici';
 import type { Permit } from '../permit.ts';
+import type { StdioLeg } from '../stdio-leg.ts';
 
 /** The legs without a JSON-RPC request: the legacy GET stream and the DELETE that ends a session. */
 export class PassThrough {
@@ -10,7 +11,10 @@ export class PassThrough {
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, changeOrigin: true, xfwd: false });
   readonly #answers = new WeakMap<IncomingMessage, Dispatcher.DispatchHandler>();
 
-  constructor() {
+  readonly #stdio: StdioLeg;
+
+  constructor(stdio: StdioLeg) {
+    this.#stdio = stdio;
     this.#proxy.on('proxyRes', (upstream, request) => {
       const answer = this.#answers.get(request);
       if (answer === undefined) upstream.destroy();
@@ -26,7 +30,8 @@ export class PassThrough {
     response: ServerResponse,
     answer: Dispatcher.DispatchHandler,
   ): void {
-    const { url } = permit.route;
+    const { url, stdio } = permit.route;
+    if (stdio !== undefined) return this.#stdio.stream(permit, request.method, headers, answer);
     const agent = this.#agents[url.protocol === 'https:' ? 'https:' : 'http:'];
     this.#answers.set(request, answer);
     // http-proxy-3 copies every field of the request; replacing them leaves it nothing of the agent's to copy.

@@ -27,6 +27,7 @@ export interface Measurement {
 export interface Sample {
   readonly single: Measurement;
   readonly concurrent: Measurement;
+  /** Null also when the gateway had served another row before. */
   readonly idleRssMb: number | null;
   readonly usedRssMb: number | null;
   readonly readyMs: number | null;
@@ -39,12 +40,17 @@ export interface MeasureOptions {
   readonly kind: CallKind;
   readonly userToken: string;
   readonly budget: Budget;
+  /** Whether nothing was asked of the gateway yet. */
+  readonly isNew: boolean;
   /** Gives each load serial numbers of its own. */
   readonly nextCalls: (count: number) => number;
 }
 
 /** Warms one gateway up, then measures it with one connection and with many. */
-export async function measure(gateway: Gateway, { load, processor, kind, userToken, budget, nextCalls }: MeasureOptions): Promise<Sample> {
+export async function measure(
+  gateway: Gateway,
+  { load, processor, kind, userToken, budget, isNew, nextCalls }: MeasureOptions,
+): Promise<Sample> {
   const { pid, port, path } = gateway;
   const usage = () => (pid === undefined ? undefined : processUsage(pid));
   const run = async ({ maxCalls, maxMs }: Bound, connections: number): Promise<Measurement> => {
@@ -68,10 +74,11 @@ export async function measure(gateway: Gateway, { load, processor, kind, userTok
       othersBusy: busy === undefined || gatewayCpu === undefined ? null : Math.max(0, busy - gatewayCpu) / seconds,
     };
   };
-  const idleRssMb = usage()?.rssMb ?? null;
+  const idleRssMb = isNew ? (usage()?.rssMb ?? null) : null;
+  const warmUp = isNew ? budget.warmUp : budget.change;
   // The first call alone, so that whatever is decided or connected once is not waited for by all connections at the same time.
-  await run({ maxCalls: 1, maxMs: budget.warmUp.maxMs }, 1);
-  await run(budget.warmUp, CONCURRENCY);
+  await run({ maxCalls: 1, maxMs: warmUp.maxMs }, 1);
+  await run(warmUp, CONCURRENCY);
   const single = await run(budget.single, 1);
   const concurrent = await run(budget.concurrent, CONCURRENCY);
   return { single, concurrent, idleRssMb, usedRssMb: usage()?.rssMb ?? null, readyMs: gateway.readyMs ?? null };

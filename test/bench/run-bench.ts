@@ -8,7 +8,7 @@ import type { Pinning } from './machine/pinning.ts';
 import { measure, type Sample } from './measure.ts';
 import { startIssuer } from './mesh/identity.ts';
 import { startPolicyService } from './mesh/policy-service.ts';
-import { ROW_NAMES, ROWS, type Row, type RowName } from './rows.ts';
+import { ROWS, type RowName, rowsOf, SUBJECT_NAMES, SUBJECTS, type Subject } from './rows.ts';
 
 export interface BenchOptions {
   readonly budget: Budget;
@@ -25,20 +25,20 @@ export interface BenchRun {
 }
 
 /**
- * Measures every row in every round. Odd rounds go through the rows backwards, so that a machine that slows down or speeds up
- * does not favour one of them; each row has a new gateway process in each round.
+ * Measures every row in every round, with new gateway processes. Every other round goes through them backwards, so that a machine
+ * that slows down or speeds up does not favour one of them.
  * @throws {Error} when a process does not start, or any answer is not what it must be.
  */
 export async function runBench({ budget, pinning, sidegate, progress }: BenchOptions): Promise<BenchRun> {
   const skipped = new Map<RowName, string>();
-  for (const name of ROW_NAMES) {
-    const why = (ROWS[name] as Row).missing?.();
-    if (why === undefined) continue;
-    skipped.set(name, why);
-    progress(`SKIPPED: ${ROWS[name].label}: ${why}`);
-  }
-  const names = ROW_NAMES.filter((name) => !skipped.has(name));
-  const samples = new Map<RowName, Sample[]>(names.map((name) => [name, []]));
+  const subjects = SUBJECT_NAMES.filter((name) => {
+    const why = (SUBJECTS[name] as Subject).missing?.();
+    if (why === undefined) return true;
+    progress(`SKIPPED: ${name}: ${why}`);
+    for (const row of rowsOf(name)) skipped.set(row, why);
+    return false;
+  });
+  const samples = new Map<RowName, Sample[]>(subjects.flatMap(rowsOf).map((name) => [name, []]));
 
   await using stack = new AsyncDisposableStack();
   const started = <T>(value: T, stop: (value: T) => Promise<void> | void): T => stack.adopt(value, stop);
@@ -70,9 +70,8 @@ export async function runBench({ budget, pinning, sidegate, progress }: BenchOpt
       processor: pinning.policyService,
     });
     try {
-      for (const name of round % 2 === 0 ? names : names.toReversed()) {
-        const { label, kind, start }: Row = ROWS[name];
-        const gateway = await start({
+      for (const name of round % 2 === 0 ? subjects : subjects.toReversed()) {
+        const gateway = await SUBJECTS[name].start({
           upstreamPort: upstream.port,
           processor: pinning.gateway,
           directory: newDirectory(),
@@ -82,16 +81,20 @@ export async function runBench({ budget, pinning, sidegate, progress }: BenchOpt
         });
         try {
           await sleep(budget.settleMs);
-          const sample = await measure(gateway, {
-            load: load.child,
-            processor: pinning.gateway,
-            kind,
-            userToken: issuer.userToken,
-            budget,
-            nextCalls,
-          });
-          samples.get(name)?.push(sample);
-          progress(`round ${round + 1} of ${budget.rounds}: ${label}: ${Math.round(sample.concurrent.callsPerSecond)} calls/s`);
+          for (const [index, row] of rowsOf(name).entries()) {
+            const { label, kind } = ROWS[row];
+            const sample = await measure(gateway, {
+              load: load.child,
+              processor: pinning.gateway,
+              kind,
+              userToken: issuer.userToken,
+              budget,
+              isNew: index === 0,
+              nextCalls,
+            });
+            samples.get(row)?.push(sample);
+            progress(`round ${round + 1} of ${budget.rounds}: ${label}: ${Math.round(sample.concurrent.callsPerSecond)} calls/s`);
+          }
         } finally {
           await gateway.stop();
         }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { SdkLine } from './sdk-line.ts';
 import type { Revision, Side } from './suite/requirement-set.ts';
+import type { WayThrough } from './through/registrar.ts';
 
 /** One requirement set against one server or client of ours. */
 export interface Leg {
@@ -24,10 +25,7 @@ export function clientCommand(line: SdkLine): string {
   return [process.execPath, join(import.meta.dirname, `client-${line}.ts`)].map((part) => `"${part}"`).join(' ');
 }
 
-/**
- * Scenarios that are not run through the sidecar. A client that asks for authorization compares the URL it knows with the one that the
- * server's metadata names (RFC 9728 section 3.3), so it must reach the server under the server's own URL; through the sidecar it has another one.
- */
-export function isExcludedThrough({ side }: Leg, scenario: string): boolean {
-  return side === 'client' && scenario.startsWith('auth/');
+/** Which way a client is sent through the sidecar in a scenario; undefined when the scenario is only run directly. */
+export function clientWay(scenario: string): WayThrough | undefined {
+  return scenario.startsWith('auth/') ? 'captured' : 'renamed';
 }

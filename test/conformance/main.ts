@@ -57,7 +57,8 @@ async function main(): Promise<void> {
   process.stdout.write(options.json ? `${JSON.stringify(document, undefined, 2)}\n` : reportText(document));
   if (document.identical) return rmSync(outputDir, { recursive: true });
   progress(`What the suite saw is in ${outputDir}`);
-  process.exitCode = 1;
+  // What had been started may still be running.
+  process.exit(1);
 }
 
 // `exit` is where child processes are ended; a signal alone does not lead there.
@@ -68,5 +69,6 @@ try {
   const isKnown =
     error instanceof StartupError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_'));
   process.stderr.write(`conformance: ${isKnown ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`);
-  process.exitCode = 1;
+  // What had been started may still be running.
+  process.exit(1);
 }

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGISTRAR_VARIABLE } from './client/link.ts';
 import { type Comparison, compare } from './compare.ts';
-import { clientCommand, isExcludedThrough, type Leg } from './legs.ts';
+import { clientCommand, clientWay, type Leg } from './legs.ts';
 import { startConformanceServer } from './server/start-server.ts';
 import type { Installation } from './suite/installation.ts';
 import { requiredScenarios } from './suite/requirement-set.ts';
@@ -25,7 +25,7 @@ export async function runLegs(
   outputDir: string,
   progress: (line: string) => void,
 ): Promise<LegResult[]> {
-  const gate = await openGate();
+  const gate = await openGate(clientWay);
   try {
     const results: LegResult[] = [];
     for (const leg of legs) {
@@ -35,7 +35,8 @@ export async function runLegs(
       progress(`${name}: through the sidecar`);
       const through = await runLeg(suite, leg, gate, join(outputDir, name.replaceAll(' ', '-'), 'through'));
       const scenarios = requiredScenarios(suite, leg.revision, leg.side);
-      results.push({ leg, comparisons: compare(scenarios, direct, through, (scenario) => isExcludedThrough(leg, scenario)) });
+      const isExcluded = (scenario: string) => leg.side === 'client' && clientWay(scenario) === undefined;
+      results.push({ leg, comparisons: compare(scenarios, direct, through, isExcluded) });
     }
     return results;
   } finally {

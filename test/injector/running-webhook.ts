@@ -27,11 +27,13 @@ export interface Question {
 /** Sends one request over TLS, verifying the server, on a connection of its own. */
 export function ask({ caPem, port, body, path = '/inject', method = 'POST', contentType = 'application/json' }: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': contentType, 'content-length': Buffer.byteLength(body) };
+    // As the API server does, it would keep the connection.
+    const headers = { 'content-type': contentType, 'content-length': Buffer.byteLength(body), connection: 'keep-alive' };
     const sent = request({ host: '127.0.0.1', port, path, method, headers, ca: caPem, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
+        sent.destroy();
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() });
       });
       response.on('error', reject);

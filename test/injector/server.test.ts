@@ -70,10 +70,16 @@ test('a refusal is logged with its reasons, and nothing of the pod but its name'
 
 test('a replaced certificate serves new connections without a restart', async () => {
   const { certPem, keyPem, caPem } = await createServerCertificate();
-  await assert.rejects(send({ caPem }), 'the new authority is not in use yet');
-  webhook.server.setSecureContext(tlsOptions({ certificatePem: certPem, privateKeyPem: keyPem }));
-  assert.equal((await send({ caPem })).status, 200);
-  await assert.rejects(send({}), 'the old certificate is gone');
+  const replaced = await startWebhook();
+  const askTrusting = (authority: string) => ask({ caPem: authority, port: replaced.port, body: REVIEW });
+  try {
+    await assert.rejects(askTrusting(caPem), 'the new authority is not in use yet');
+    replaced.server.setSecureContext(tlsOptions({ certificatePem: certPem, privateKeyPem: keyPem }));
+    assert.equal((await askTrusting(caPem)).status, 200);
+    await assert.rejects(askTrusting(replaced.caPem), 'the old certificate is gone');
+  } finally {
+    await replaced.close();
+  }
 });
 
 test('while stopping, it still answers but asks the caller to leave the connection', async () => {
@@ -81,6 +87,7 @@ test('while stopping, it still answers but asks the caller to leave the connecti
   try {
     const { status, headers } = await ask({ caPem: stopping.caPem, port: stopping.port, body: REVIEW });
     assert.deepEqual([status, headers.connection], [200, 'close']);
+    assert.equal((await send({})).headers.connection, 'keep-alive', 'and otherwise it does not');
   } finally {
     await stopping.close();
   }

@@ -7,6 +7,7 @@ import type { AgentReport } from '../../examples/agent/report.ts';
 import { answers, type RunningChild } from '../../examples/quick-start/child-process.ts';
 import { choosePorts, type Ports } from '../../examples/quick-start/ports.ts';
 import { copyBundle } from '../../examples/quick-start/state-directory.ts';
+import { startTraceReceiver, type TraceReceiver } from '../../examples/quick-start/trace-receiver.ts';
 import { REPOSITORY, readComposeFile } from './compose-file.ts';
 import { type ComposedProcesses, runNode, runService, startService } from './composed-processes.ts';
 
@@ -15,6 +16,7 @@ const directory = mkdtempSync(join(tmpdir(), 'sidegate-compose-'));
 const running: RunningChild[] = [];
 let ports: Ports;
 let composed: ComposedProcesses;
+let traces: TraceReceiver | undefined;
 
 before(async () => {
   ports = await choosePorts('auto');
@@ -38,6 +40,7 @@ before(async () => {
     },
   };
 
+  traces = await startTraceReceiver({ host: '127.0.0.1', port: ports.traces });
   const local = (port: number, path: string) => `http://127.0.0.1:${port}${path}`;
   const start = async (name: string, ready: () => Promise<boolean>) => running.push(await startService(name, composed, ready));
   await start('issuer', answers(local(ports.issuer, '/.well-known/openid-configuration'), 200));
@@ -49,6 +52,7 @@ before(async () => {
 });
 after(async () => {
   for (const child of running.reverse()) await child.stop();
+  traces?.close();
   rmSync(directory, { recursive: true });
 });
 
@@ -73,6 +77,17 @@ test('through the composed processes, alice and bob may do what the sample bundl
   assert.equal(bob['delete a rehearsal ticket'], 'allowed');
   assert.equal(bob['delete a customer ticket'], '4030');
   assert.equal(bob['print the environment'], '4030');
+});
+
+test('traces go where the collector listens', { timeout: 60_000 }, async () => {
+  const { calls } = await runAgent('alice');
+  // The ticket server says which trace context reached it.
+  const [, traceId = ''] = /\b00-([0-9a-f]{32})-/.exec(JSON.stringify(calls.find(({ tool }) => tool === 'whoami')?.outcome)) ?? [];
+  const spans = (await traces?.spansOf(traceId, 2, 5_000)) ?? [];
+  assert.ok(
+    spans.some(({ service }) => service === 'sidegate-sidecar'),
+    JSON.stringify(spans),
+  );
 });
 
 test('each container gets only its own share of what is prepared', () => {

@@ -43,7 +43,7 @@ export async function schemaViolations(object: KubernetesObject): Promise<string
   }
 }
 
-/** The compiler checks every object literal against Kubernetes' types, which finds what the validators let through: fields that do not exist. */
+/** What the compiler says of the objects as literals of Kubernetes' types: it finds what the validators let through, fields that do not exist. */
 export function unknownFields(objects: readonly KubernetesObject[]): string {
   const directory = mkdtempSync(join(tmpdir(), 'sidegate-manifests-'));
   try {

@@ -25,7 +25,7 @@ export function renderBase(): KubernetesObject[] {
   return parseObjects(execFileSync('kubectl', ['kustomize', join(REPOSITORY, 'manifests/base')], { encoding: 'utf8' }));
 }
 
-/** Renders overlays/example as docs/deployment.md says: certificates made first, into the overlay. In a copy, so that the repository stays clean. */
+/** Renders overlays/example as docs/deployment.md says: certificates first, into the overlay. In a copy, so that the repository stays clean. */
 export async function renderExample(): Promise<{ readonly objects: KubernetesObject[]; readonly yaml: string; readonly caPem: string }> {
   const directory = mkdtempSync(join(tmpdir(), 'sidegate-manifests-'));
   try {

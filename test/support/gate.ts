@@ -106,6 +106,11 @@ export async function startGate(options: GateOptions): Promise<Gate> {
     },
     logFile: at('sidecar.log'),
     ready: answers(`http://127.0.0.1:${ports.sidecarAdmin}/readyz`, 200),
+  }).catch(async (error: unknown) => {
+    // What runs already would keep the test process up.
+    await policyService.stop();
+    await issuer.close();
+    throw error;
   });
 
   return {

@@ -10,8 +10,8 @@ import {
   createRequestStateCodec,
   inputRequired,
   inputResponse,
-  McpServer,
   type McpHttpHandler,
+  McpServer,
   ResourceTemplate,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
@@ -48,7 +48,9 @@ function cancelledCall(cancelled: Cancelled, key: string): PromiseWithResolvers<
 }
 
 function registerTools(server: McpServer, handler: () => McpHttpHandler, cancelled: Cancelled): void {
-  server.registerTool('echo', { description: 'Says it back.', inputSchema: z.object({ message: z.string() }) }, ({ message }) => text(message));
+  server.registerTool('echo', { description: 'Says it back.', inputSchema: z.object({ message: z.string() }) }, ({ message }) =>
+    text(message),
+  );
   server.registerTool('vault', { description: 'Not for everybody.', inputSchema: z.object({}) }, () => text('gold'));
   server.registerTool('fail', { description: 'Fails.', inputSchema: z.object({}) }, () => {
     throw new Error('it failed');
@@ -84,7 +86,9 @@ function registerTools(server: McpServer, handler: () => McpHttpHandler, cancell
       const chosen = acceptedContent(inputResponses, 'date', dateSchema);
       if (booking === undefined && chosen === undefined) {
         if (inputResponse(inputResponses, 'date').kind !== 'missing') return { ...text('not booked'), isError: true };
-        return inputRequired({ inputRequests: { date: inputRequired.elicit({ message: `When is ${room} needed?`, requestedSchema: dateSchema }) } });
+        return inputRequired({
+          inputRequests: { date: inputRequired.elicit({ message: `When is ${room} needed?`, requestedSchema: dateSchema }) },
+        });
       }
       if (booking === undefined) {
         const messages = [{ role: 'user' as const, content: { type: 'text' as const, text: `Name the meeting in ${room}` } }];
@@ -101,7 +105,8 @@ function registerTools(server: McpServer, handler: () => McpHttpHandler, cancell
     { description: 'Reports progress until its caller goes away.', inputSchema: z.object({ key: z.string() }) },
     async ({ key }, { mcpReq }) => {
       const progressToken = mcpReq._meta?.progressToken;
-      if (progressToken !== undefined) await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress: 1, message: 'waiting' } });
+      if (progressToken !== undefined)
+        await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress: 1, message: 'waiting' } });
       await new Promise<void>((resolve) => mcpReq.signal.addEventListener('abort', () => resolve(), { once: true }));
       cancelledCall(cancelled, key).resolve();
       return text('nobody reads this');
@@ -182,8 +187,14 @@ export async function startModernServer(): Promise<ModernServer> {
     registerResources(server);
     return server;
   };
-  const json = createMcpHandler(build(() => json), { keepAliveMs: 200 });
-  const streaming = createMcpHandler(build(() => streaming), { responseMode: 'sse', keepAliveMs: 200 });
+  const json = createMcpHandler(
+    build(() => json),
+    { keepAliveMs: 200 },
+  );
+  const streaming = createMcpHandler(
+    build(() => streaming),
+    { responseMode: 'sse', keepAliveMs: 200 },
+  );
   const paths = new Map([
     ['/mcp', toNodeHandler(json)],
     ['/streaming/mcp', toNodeHandler(streaming)],

@@ -1,20 +1,41 @@
+import { ProxyAgent, fetch as undiciFetch } from 'undici';
+import { z } from 'zod';
+
 /** Names the registrar to a client whose calls have to go through the sidecar. */
 export const REGISTRAR_VARIABLE = 'SIDEGATE_CONFORMANCE_REGISTRAR';
+
+type Fetch = typeof fetch;
 
 export interface Link {
   /** Where the client finds the server. */
   readonly url: URL;
-  readonly fetch: typeof fetch;
+  readonly fetch: Fetch;
 }
 
-/**
- * How a client reaches the suite's server: directly, or under the address that the registrar gives it.
- * The only place that knows of the sidecar: a way through it that keeps the server's own address is one more `Link`.
- */
-export async function openLink(serverUrl: string, registrar: string | undefined): Promise<Link> {
-  if (registrar === undefined) return { url: new URL(serverUrl), fetch };
-  const response = await fetch(registrar, { method: 'POST', body: serverUrl });
-  const answer = await response.text();
-  if (!response.ok) throw new Error(`the server could not be registered: ${answer}`);
-  return { url: new URL(answer), fetch };
+/** What a client asks the registrar. */
+export const LINK_REQUEST = z.object({ scenario: z.string(), serverUrl: z.url() });
+
+/** What the registrar answers: another URL for the server, or a proxy through which its own URL is called. */
+export const LINK_ANSWER = z.union([z.object({ url: z.url() }), z.object({ proxy: z.url() })]);
+
+/** How a client reaches the suite's server: directly, or in the way that the registrar says. */
+export async function openLink(scenario: string, serverUrl: string, registrar: string | undefined): Promise<Link> {
+  const own = new URL(serverUrl);
+  if (registrar === undefined) return { url: own, fetch };
+  const response = await fetch(registrar, { method: 'POST', body: JSON.stringify({ scenario, serverUrl }) });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`the server could not be registered: ${text}`);
+  const answer = LINK_ANSWER.parse(JSON.parse(text));
+  return 'url' in answer ? { url: new URL(answer.url), fetch } : { url: own, fetch: fetchThrough(answer.proxy, own) };
+}
+
+/** Calls of the server go to the proxy in absolute form (RFC 9112 section 3.2.2); what the client asks of others, as for a token, goes there directly. */
+function fetchThrough(proxy: string, server: URL): Fetch {
+  const dispatcher = new ProxyAgent({ uri: proxy, proxyTunnel: false });
+  return (input, init) => {
+    const isCall = new URL(input instanceof Request ? input.url : input).href === server.href;
+    return isCall
+      ? (undiciFetch as unknown as (input: unknown, init: unknown) => ReturnType<Fetch>)(input, { ...init, dispatcher })
+      : fetch(input, init);
+  };
 }

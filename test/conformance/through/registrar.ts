@@ -2,13 +2,23 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { z } from 'zod';
 import type { Gate } from '../../support/gate.ts';
+import { type LINK_ANSWER, LINK_REQUEST } from '../client/link.ts';
+
+/**
+ * How a server is reached through the sidecar.
+ *
+ * - `renamed`: under a path of the sidecar's, as agents are set up
+ * - `captured`: under its own URL, with the sidecar as the client's HTTP proxy
+ */
+export type WayThrough = 'renamed' | 'captured';
 
 /** Puts servers under the sidecar while it runs. */
 export interface Registrar {
-  /** Takes a POST with a server's URL as its body; answers with what `register` gives. */
+  /** Where clients ask for their way through. */
   readonly url: string;
-  /** The address under which the sidecar has the server. Settles when calls go through. */
+  /** The URL under which the sidecar has the server. Settles when calls go through. */
   register(serverUrl: string): Promise<string>;
   close(): Promise<void>;
 }
@@ -16,28 +26,40 @@ export interface Registrar {
 const REGISTERED_WITHIN_MS = 15_000;
 const UNKNOWN_SERVER = 404;
 
-/** @param port where the sidecar is reached with a user's token */
-export async function startRegistrar(gate: Gate, port: number): Promise<Registrar> {
-  let count = 0;
+/**
+ * @param port where the sidecar is reached with a user's token
+ * @param wayOf which way a client is sent in a scenario; undefined sends it away
+ */
+export async function startRegistrar(gate: Gate, port: number, wayOf: (scenario: string) => WayThrough | undefined): Promise<Registrar> {
+  // A URL that is registered twice could not be captured: it would not say which server is meant.
+  const names = new Map<string, string>();
   const register = async (serverUrl: string): Promise<string> => {
-    count += 1;
-    const name = `suite-${count}`;
-    gate.writeBundleFile(
-      `servers/${name}.yaml`,
-      `name: ${name}\nurl: ${new URL(serverUrl).href}\ntransport: streamable-http\ncredential: {strategy: none}\n`,
-    );
+    const { href } = new URL(serverUrl);
+    const name = names.get(href) ?? `suite-${names.size + 1}`;
+    if (!names.has(href)) {
+      names.set(href, name);
+      const file = `name: ${name}\nurl: ${href}\ntransport: streamable-http\ncredential: {strategy: none}\n`;
+      gate.writeBundleFile(`servers/${name}.yaml`, file);
+    }
     const url = `http://localhost:${port}/${name}/mcp`;
     const deadline = performance.now() + REGISTERED_WITHIN_MS;
     while (!(await isKnown(url))) {
-      if (performance.now() > deadline) throw new Error(`the sidecar did not take ${serverUrl} up in time`);
+      if (performance.now() > deadline) throw new Error(`the sidecar did not take ${href} up in time`);
       await sleep(50);
     }
     return url;
   };
+  const linkTo = async (request: string): Promise<z.infer<typeof LINK_ANSWER>> => {
+    const { scenario, serverUrl } = LINK_REQUEST.parse(JSON.parse(request));
+    const way = wayOf(scenario);
+    if (way === undefined) throw new Error(`${scenario} is not run through the sidecar`);
+    const url = await register(serverUrl);
+    return way === 'renamed' ? { url } : { proxy: `http://localhost:${port}` };
+  };
 
   const server = createServer(async (request, response) => {
     try {
-      response.end(await register(await text(request)));
+      response.end(JSON.stringify(await linkTo(await text(request))));
     } catch (error) {
       response.writeHead(500).end(String(error));
     }

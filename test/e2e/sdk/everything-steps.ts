@@ -108,7 +108,7 @@ const STREAM: readonly Step<SdkClient>[] = [
     name: 'simulated logging',
     async run({ inbox, callTool }) {
       const started = await callTool('toggle-simulated-logging');
-      const { method } = await inbox.next('notifications/message', '-level');
+      const { method } = await inbox.next('notifications/message', ' - SessionId ');
       return [started, method, await callTool('toggle-simulated-logging')];
     },
   },

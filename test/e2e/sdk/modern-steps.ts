@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { judgedForOne } from './hidden.ts';
 import { comparable, outcomeOf } from './outcome.ts';
 import type { Step } from './transcript.ts';
 import type { V2Client } from './v2-client.ts';
@@ -32,9 +33,7 @@ const LISTS: readonly Step<V2Client>[] = [
   {
     name: 'tools/list, as every client sees it and as it came',
     run: async (client) => [await client.listTools(), wireAnswers(client, 'tools/list')],
-    // A list that was judged for one user is nobody else's, and is not kept for longer than policy says.
-    governed: (direct) =>
-      JSON.parse(JSON.stringify(direct).replaceAll('"ttlMs":600000', '"ttlMs":30000').replaceAll('"public"', '"private"')),
+    governed: judgedForOne,
   },
   { name: 'prompts/list', run: async (client) => [await client.listPrompts(), wireAnswers(client, 'prompts/list')] },
   { name: 'resources/list', run: async (client) => [await client.listResources(), wireAnswers(client, 'resources/list')] },

@@ -37,6 +37,19 @@ forbid (
     action == Action::"GetPrompt",
     resource
 ) when { resource.name == "completable-prompt" || resource.name == "secret-plan" };
+@id("bob/may-be-asked")
+permit (
+    principal == User::"bob",
+    action == Action::"AskClient",
+    resource
+);
+@id("bob/samples-nothing")
+@reason("bob's model answers no server")
+forbid (
+    principal == User::"bob",
+    action == Action::"AskClient",
+    resource
+) when { resource.name == "sampling/createMessage" };
 @id("bob/resources")
 @reason("this resource is not for bob")
 forbid (
@@ -54,4 +67,5 @@ export const REASONS = {
   tool: 'this tool is not for bob',
   prompt: 'this prompt is not for bob',
   resource: 'this resource is not for bob',
+  sampling: "bob's model answers no server",
 } as const;

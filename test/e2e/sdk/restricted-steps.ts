@@ -1,64 +1,21 @@
 import assert from 'node:assert/strict';
+import { LISTS } from './everything-steps.ts';
+import { HIDDEN_OF_EVERYTHING, HIDDEN_OF_MODERN, type Hidden, hiddenLists, judgedForOne } from './hidden.ts';
 import { REASONS } from './policies.ts';
 import type { SdkClient } from './sdk-client.ts';
 import type { Step } from './transcript.ts';
 import type { V1Client } from './v1-client.ts';
 import type { V2Client } from './v2-client.ts';
 
-type List = Record<string, readonly Record<string, unknown>[]>;
-
-/** The list without its hidden items, which the server itself must have. */
-function without(itemsKey: string, nameKey: string, hidden: readonly string[]): (direct: unknown) => unknown {
-  return (direct) => {
-    const list = direct as List;
-    const items = list[itemsKey] ?? [];
-    for (const name of hidden)
-      assert.ok(
-        items.some((item) => item[nameKey] === name),
-        `the server has ${name}`,
-      );
-    return { ...list, [itemsKey]: items.filter((item) => !hidden.includes(String(item[nameKey]))) };
-  };
-}
-
-interface Hidden {
-  readonly tools: readonly string[];
-  readonly prompt: string;
-  readonly resource: string;
-  readonly template: string;
-}
-
-/** Names of the reference server that policy hides from bob. */
-export const HIDDEN_OF_EVERYTHING: Hidden = {
-  tools: ['get-env', 'get-sum', 'simulate-research-query'],
-  prompt: 'completable-prompt',
-  resource: 'demo://resource/static/document/architecture.md',
-  template: 'demo://resource/dynamic/blob/{resourceId}',
-};
-
-const HIDDEN_OF_MODERN: Hidden = {
-  tools: ['vault'],
-  prompt: 'secret-plan',
-  resource: 'note://closed/1',
-  template: 'note://closed/{name}',
-};
-
-function hiddenLists({ tools, prompt, resource, template }: Hidden): Step<SdkClient>[] {
-  return [
-    { name: 'tools/list', run: (client) => client.listTools(), governed: without('tools', 'name', tools) },
-    { name: 'prompts/list', run: (client) => client.listPrompts(), governed: without('prompts', 'name', [prompt]) },
-    { name: 'resources/list', run: (client) => client.listResources(), governed: without('resources', 'uri', [resource]) },
-    {
-      name: 'resources/templates/list',
-      run: (client) => client.listResourceTemplates(),
-      governed: without('resourceTemplates', 'uriTemplate', [template]),
-    },
-  ];
+/** The lists, without what is hidden in them. */
+function filteredLists(hidden: Hidden): Step<SdkClient>[] {
+  const rewrites = hiddenLists(hidden);
+  return LISTS.map((step) => ({ ...step, governed: (direct) => rewrites.get(step.name)?.(direct) }));
 }
 
 /** Hidden is refused: what the lists leave out cannot be used by whoever knows its name. */
 export const RESTRICTED_EVERYTHING: readonly Step<SdkClient>[] = [
-  ...hiddenLists(HIDDEN_OF_EVERYTHING),
+  ...filteredLists(HIDDEN_OF_EVERYTHING),
   { name: 'a hidden tool', run: (client) => client.callTool('get-sum', { a: 1, b: 2 }), denied: REASONS.tool },
   { name: 'a hidden tool without arguments', run: (client) => client.callTool('get-env'), denied: REASONS.tool },
   {
@@ -98,9 +55,28 @@ export const RESTRICTED_EVERYTHING: readonly Step<SdkClient>[] = [
     denied: REASONS.resource,
   },
   {
+    name: 'a request of the server that bob may be asked',
+    async run({ answers, callTool }) {
+      const result = await callTool('trigger-elicitation-request');
+      return [answers.take().length, result];
+    },
+  },
+  {
+    name: 'a request of the server that bob is not asked',
+    async run({ answers, callTool }) {
+      const result = await callTool('trigger-sampling-request', { prompt: 'Say something' });
+      return [answers.take().length, (result as { isError?: boolean }).isError === true ? result : 'answered'];
+    },
+    // The server is told in bob's place, and tells it as its tool's failure.
+    governed: (direct) => {
+      assert.deepEqual(direct, [1, 'answered']);
+      return [0, { content: [{ type: 'text', text: `MCP error 4030: ${REASONS.sampling}` }], isError: true }];
+    },
+  },
+  {
     name: 'a method that no policy names',
     run: (client) => client.request('tasks/list'),
-    denied: 'no policy permits bob to send tasks/list',
+    denied: 'no policy permits bob to send tasks/list to everything',
   },
 ];
 
@@ -125,11 +101,10 @@ export const RESTRICTED_REPLAY: readonly Step<V1Client | V2Client>[] = [
 ];
 
 export const RESTRICTED_MODERN: readonly Step<V2Client>[] = [
-  ...hiddenLists(HIDDEN_OF_MODERN).map((step) =>
-    step.name === 'tools/list'
-      ? { ...step, governed: (direct: unknown) => ({ ...(step.governed?.(direct) as object), ttlMs: 30_000, cacheScope: 'private' }) }
-      : step,
-  ),
+  ...filteredLists(HIDDEN_OF_MODERN).map((step) => ({
+    ...step,
+    governed: (direct: unknown) => (step.name === 'tools/list' ? judgedForOne(step.governed?.(direct)) : step.governed?.(direct)),
+  })),
   { name: 'a hidden tool', run: (client) => client.callTool('vault'), denied: REASONS.tool },
   {
     name: 'a hidden tool by way of a retry',
@@ -164,5 +139,13 @@ export const RESTRICTED_MODERN: readonly Step<V2Client>[] = [
       return JSON.stringify(inbox.received).includes('note://closed/1');
     },
     denied: REASONS.resource,
+  },
+  {
+    name: 'a result that requires what bob is not asked',
+    async run({ answers, callTool }) {
+      answers.elicitation = { action: 'accept', content: { date: '2026-12-01' } };
+      return callTool('book', { room: 'A' });
+    },
+    denied: REASONS.sampling,
   },
 ];

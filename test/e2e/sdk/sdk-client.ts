@@ -8,6 +8,13 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ConnectOptions {
+  /** How often a stream that ends is taken up again; none unless given. The SDK also does so after each error answer, and a replay repeats requests of the server. */
+  readonly maxRetries?: number;
+  /** A session to go on with, without another handshake. */
+  readonly sessionId?: string;
+}
+
 /** What both lines of the TypeScript SDK can do, under the names of the newer one. Every call goes through the SDK's own method. */
 export interface SdkClient {
   readonly wire: Wire;

@@ -4,7 +4,7 @@ import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Inbox } from './inbox.ts';
-import { CLIENT_INFO, ClientAnswers, type SdkClient } from './sdk-client.ts';
+import { CLIENT_INFO, ClientAnswers, type ConnectOptions, type SdkClient } from './sdk-client.ts';
 import { Wire } from './wire.ts';
 
 export interface V1Client extends SdkClient {
@@ -14,9 +14,12 @@ export interface V1Client extends SdkClient {
 
 /**
  * Connects the v1 line (`@modelcontextprotocol/sdk`) with every capability that a client can have.
- * @param maxRetries how often it takes up a stream again. The SDK also does so after each error answer, and a replay repeats requests of the server.
  */
-export async function connectV1(url: string, token: string | undefined, maxRetries = 0): Promise<V1Client> {
+export async function connectV1(
+  url: string,
+  token: string | undefined,
+  { maxRetries = 0, sessionId }: ConnectOptions = {},
+): Promise<V1Client> {
   const wire = new Wire();
   const inbox = new Inbox();
   const answers = new ClientAnswers();
@@ -51,6 +54,7 @@ export async function connectV1(url: string, token: string | undefined, maxRetri
   const transport = new StreamableHTTPClientTransport(new URL(url), {
     fetch: wire.fetch,
     requestInit: token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
+    ...(sessionId !== undefined && { sessionId }),
     reconnectionOptions: { initialReconnectionDelay: 10, maxReconnectionDelay: 50, reconnectionDelayGrowFactor: 1, maxRetries },
   });
   await sdk.connect(transport as Transport);

@@ -1,7 +1,7 @@
 import { Client, StreamableHTTPClientTransport, type VersionNegotiationMode } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import { Inbox } from './inbox.ts';
-import { CLIENT_INFO, ClientAnswers, type SdkClient } from './sdk-client.ts';
+import { CLIENT_INFO, ClientAnswers, type ConnectOptions, type SdkClient } from './sdk-client.ts';
 import { Wire } from './wire.ts';
 
 export interface V2Client extends SdkClient {
@@ -15,9 +15,13 @@ const ANY_RESULT = z.looseObject({});
 
 /**
  * Connects the v2 line (`@modelcontextprotocol/client`), in the era that `mode` asks for, with every capability that a client can have.
- * @param maxRetries how often it takes up a stream again, as for v1
  */
-export async function connectV2(url: string, token: string | undefined, mode: VersionNegotiationMode, maxRetries = 0): Promise<V2Client> {
+export async function connectV2(
+  url: string,
+  token: string | undefined,
+  mode: VersionNegotiationMode,
+  { maxRetries = 0, sessionId }: ConnectOptions = {},
+): Promise<V2Client> {
   const wire = new Wire();
   const inbox = new Inbox();
   const answers = new ClientAnswers();
@@ -34,6 +38,7 @@ export async function connectV2(url: string, token: string | undefined, mode: Ve
   const transport = new StreamableHTTPClientTransport(new URL(url), {
     fetch: wire.fetch,
     requestInit: token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
+    ...(sessionId !== undefined && { sessionId }),
     reconnectionOptions: { initialReconnectionDelay: 10, maxReconnectionDelay: 50, reconnectionDelayGrowFactor: 1, maxRetries },
   });
   await sdk.connect(transport);

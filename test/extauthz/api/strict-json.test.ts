@@ -50,6 +50,15 @@ test('__proto__ is data and never a prototype', () => {
   assert.equal(({} as Record<string, unknown>)['admin'], undefined);
 });
 
+test('nothing is read while objects inherit members, since a doubled key could go unnoticed', () => {
+  Object.defineProperty(Object.prototype, 'polluted', { value: 1, enumerable: true, configurable: true });
+  try {
+    assert.throws(() => parseStrictJson(Buffer.from('{"a":1,"a":2}')), /Object\.prototype/);
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'polluted');
+  }
+});
+
 test('the depth limit can be set', () => {
   assert.ok(parseStrictJson(bytesOf({ nesting: 3 }), { maxDepth: 3 }).ok);
   const parsed = parseStrictJson(bytesOf({ nesting: 4 }), { maxDepth: 3 });

@@ -49,8 +49,8 @@ describe('Watch', () => {
     assert.equal(first?.event.leaseMs, 500);
     assert.deepEqual(first?.event.routes, {
       routes: [
-        { name: 'everything', url: 'http://everything.example/mcp', transport: 'streamable-http' },
-        { name: 'tickets', url: 'http://127.0.0.1:9501/mcp', transport: 'streamable-http' },
+        { name: 'everything', url: 'http://everything.example/mcp', transport: 'streamable-http', stdio: null },
+        { name: 'tickets', url: 'http://127.0.0.1:9501/mcp', transport: 'streamable-http', stdio: null },
       ],
     });
     assert.deepEqual(first?.event.revokedUsers, []);

@@ -1,0 +1,94 @@
+import type { Logger } from '../runtime/logger.ts';
+import { type Admitted, conversationOf, ownerOf } from './admitted.ts';
+import { answerFilter } from './answer-filter.ts';
+import type { Decider } from './authz/decide.ts';
+import type { Clock } from './clock.ts';
+import type { SidecarConfig } from './config.ts';
+import type { ListChanges, ListKind } from './list-changes.ts';
+import { MessageFilter } from './message-filter.ts';
+import { isEventStream, Relay } from './relay.ts';
+import type { ServerRequests } from './server-requests.ts';
+import type { SessionSeal } from './session-seal.ts';
+
+export interface AnswersOptions {
+  readonly config: SidecarConfig;
+  readonly decider: Decider;
+  readonly sessions: SessionSeal;
+  readonly serverRequests: ServerRequests;
+  readonly listChanges: ListChanges;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** How the answer is to be read. */
+export interface AnswerPlan {
+  readonly cancelOnDisconnect: boolean;
+  readonly readsJson: boolean;
+  /** The list method that was asked. */
+  readonly list: string | undefined;
+  /** The lists whose change the agent is told of on this answer. */
+  readonly announces: readonly ListKind[];
+}
+
+/** A tool's result may hold images and files; it is read only where a server could hide a request in it. */
+const RESULT_TO_LIST_SIZE = 16;
+
+/** Makes the relay that carries an answer to the agent, with what has to be read, sealed and announced on it. */
+export class Answers {
+  readonly #options: AnswersOptions;
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+  }
+
+  /** A relay for the answer to this message. */
+  relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list, announces }: AnswerPlan): Relay {
+    const { config, decider, sessions, serverRequests, listChanges, clock, logger } = this.#options;
+    const { exchange, permit, userToken, era } = admitted;
+    let sealedSessionId: string | undefined;
+    const { maxBodyBytes, listTtlMs } = config;
+    const stream = { exchange, permit, userToken, conversation: conversationOf(admitted) };
+    const messages = new MessageFilter({
+      permit,
+      userToken,
+      decider,
+      era,
+      listTtlMs,
+      onResult: (result) => {
+        if (exchange.method === 'initialize' && sealedSessionId !== undefined)
+          listChanges.initialized(sealedSessionId, result['capabilities']);
+      },
+      onServerRequest: (method, idJson, decided) => serverRequests.decided(stream, method, idJson, decided),
+    });
+    const maxJsonBytes = list === undefined ? maxBodyBytes * RESULT_TO_LIST_SIZE : maxBodyBytes;
+    const options = { messages, server: permit.route.name, method: list, readsJson, maxJsonBytes, maxEventBytes: maxJsonBytes };
+    const relay: Relay = new Relay({
+      exchange,
+      cancelOnDisconnect,
+      filterFor: (status, headers) => {
+        if (announces.length > 0 && isEventStream(headers)) this.#announceOn(admitted, announces, relay);
+        return answerFilter(options, relay, status, headers);
+      },
+      sealSession: (sessionId) => {
+        sealedSessionId = era === 'modern' ? undefined : sessions.seal(ownerOf(permit), sessionId);
+        return sealedSessionId;
+      },
+      abandonAfterMs: config.upstreamTimeoutMs,
+      monotonicMs: clock.monotonicMs,
+      logger,
+    });
+    return relay;
+  }
+
+  #announceOn({ exchange, era }: Admitted, kinds: readonly ListKind[], relay: Relay): void {
+    const closed = this.#options.listChanges.opened({
+      kinds,
+      subscriptionIdJson: era === 'modern' ? exchange.idJson : undefined,
+      // A modern stream begins with the server's acknowledgement; nothing may come before it.
+      write: (event) => {
+        if (era === 'legacy' || relay.hasBegun) relay.write(event);
+      },
+    });
+    relay.ending.then(closed, closed);
+  }
+}
