@@ -11,6 +11,8 @@ Usage:
   sidegate extauthz audit       read the audit trail
   sidegate injector serve       run the admission webhook
   sidegate injector inject -f F add the sidecar to a pod manifest
+  sidegate injector certificates --out DIR
+                                make the certificates of an installation
 
 Settings are environment variables: see docs/configuration.md. Each command has --help.
 `;

@@ -9,6 +9,10 @@ import { type Address, formatAddress } from './setting-types.ts';
 export function listen(server: Server, { host, port }: Address, what: string): Promise<Address> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
+      // `::` is every interface, of a machine that has IPv6.
+      if (host === '::' && (error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL')) {
+        return resolve(listen(server, { host: '0.0.0.0', port }, what));
+      }
       const cause = error.code === 'EADDRINUSE' ? 'the port is taken' : (error.code ?? error.message);
       reject(new StartupError(`${what}: cannot listen on ${formatAddress({ host, port })}: ${cause}`));
     });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { metrics, trace } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
@@ -20,6 +21,7 @@ export interface TelemetryOptions {
   readonly otlpEndpoint?: string | undefined;
 }
 
+const SHUTDOWN_MS = 1_000;
 /** Histogram boundaries of the OpenTelemetry MCP conventions, in seconds. */
 const MCP_DURATION_BUCKETS_S = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 /** Our own work takes microseconds, so it has boundaries of its own, in seconds. */
@@ -62,7 +64,8 @@ export function startTelemetry({ service, version, otlpEndpoint }: TelemetryOpti
       return serializer.serialize({ ...resourceMetrics, scopeMetrics: resourceMetrics.scopeMetrics.map(withUnits) });
     },
     async shutdown() {
-      await Promise.allSettled([tracing.shutdown(), metering.shutdown()]);
+      // A collector that is away must not hold up the stop.
+      await Promise.race([Promise.allSettled([tracing.shutdown(), metering.shutdown()]), sleep(SHUTDOWN_MS, undefined, { ref: false })]);
     },
   };
 }

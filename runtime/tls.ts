@@ -1,6 +1,5 @@
 // Before @peculiar/x509, which does not load without it.
-import './reflect-metadata.ts';
-import './reflect-metadata.ts';
+import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
