@@ -48,6 +48,11 @@ export interface InboundFault {
 
 /** MCP 2026-07-28: headers and body disagree. */
 export const HEADER_MISMATCH = -32020;
+/** JSON-RPC 2.0 section 5.1; with HTTP 404 since MCP 2026-07-28. */
+const METHOD_NOT_FOUND = -32601;
+
+/** Methods with a target that MCP 2026-07-28 took out. Its servers do not know them, whatever their parameters. */
+const REMOVED_FROM_MODERN: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe']);
 
 const VERSION_META_KEY = 'io.modelcontextprotocol/protocolVersion';
 const CAPABILITIES_META_KEY = 'io.modelcontextprotocol/clientCapabilities';
@@ -76,7 +81,10 @@ export function readInbound(request: { readonly rawHeaders: RawFields }, body: U
   if (!operation.ok) {
     const { kind, parameter } = operation.failure;
     // Answered as servers answer it, inside the protocol: the message is well-formed, its parameters are not.
-    return refuse({ kind, httpStatus: 200, rpcCode: INVALID_PARAMS, message: `${parameter} is missing` }, body, idSpan);
+    const fault = { kind, httpStatus: 200, rpcCode: INVALID_PARAMS, message: `${parameter} is missing` };
+    const isRemoved = read.value.era === 'modern' && message.kind !== 'response' && REMOVED_FROM_MODERN.has(message.method);
+    const removed = { kind, httpStatus: 404, rpcCode: METHOD_NOT_FOUND, message: 'this protocol version has no such method' };
+    return refuse(isRemoved ? removed : fault, body, idSpan);
   }
   return ok({ message, era: read.value.era, protocolVersion: read.value.protocolVersion, operation: operation.value });
 }

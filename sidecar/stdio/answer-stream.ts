@@ -59,7 +59,7 @@ export class AnswerStream implements AnswerController {
 
   /** Calls back unless an answer has begun by then. */
   beginWithin(timeoutMs: number, onTimeout: () => void): void {
-    this.#timer = setTimeout(onTimeout, timeoutMs);
+    this.#timer = setTimeout(onTimeout, timeoutMs).unref();
   }
 
   /** Opens the event stream, before there is anything to say on it. */

@@ -95,11 +95,13 @@ export class Conversation {
 
   /** A notification, or a response to a request of the server: legacy only. */
   forward(message: LineMessage): void {
-    const cancelled = message.method === 'notifications/cancelled' ? this.#callOf(message.requestId) : undefined;
-    if (cancelled === undefined) return this.#peer.write(message.bytes);
+    if (message.method !== 'notifications/cancelled') return this.#peer.write(message.bytes);
+    const cancelled = this.#callOf(message.requestId);
+    // It was answered meanwhile. To the server the same id could be that of another call.
+    if (cancelled === undefined) return;
     this.#peer.write(withReferences(message, [[message.requestId, String(cancelled.number)]]));
     // Whoever cancels expects no answer, but the exchange needs an end.
-    setTimeout(() => this.#close(cancelled), CANCEL_GRACE_MS);
+    setTimeout(() => this.#close(cancelled), CANCEL_GRACE_MS).unref();
   }
 
   /** Opens the stream for what belongs to no call: legacy only. A later one takes the place of an earlier one, whose reader may be gone. */
@@ -120,7 +122,7 @@ export class Conversation {
     const read = readLine(line);
     if (!read.ok) {
       this.#options.logger.warn({ fault: read.failure, bytes: line.length }, 'a line of a stdio server is no message');
-      const call = this.#open.get(Number(looseResponseId(line)));
+      const call = this.#open.get(looseResponseId(line) ?? 0);
       if (call !== undefined) this.#fail(call, 'gave an answer that cannot be read');
       return;
     }

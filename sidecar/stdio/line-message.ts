@@ -83,15 +83,16 @@ export function written({ bytes }: LineMessage, { span }: Reference): string {
   return Buffer.from(bytes.subarray(span.start, span.end)).toString();
 }
 
-/** The id of a line that is no valid message, as far as any reader could take it for a response; undefined otherwise. */
-export function looseResponseId(bytes: Uint8Array): unknown {
+/** The number that a line which is no valid message answers, as far as some reader could take it for a response. */
+export function looseResponseId(bytes: Uint8Array): number | undefined {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes).toString());
   } catch {
     return undefined;
   }
-  return isObject(value) && !('method' in value) ? value['id'] : undefined;
+  const id = isObject(value) && !('method' in value) ? value['id'] : undefined;
+  return typeof id === 'number' ? id : undefined;
 }
 
 function kindOf(value: Record<string, unknown>): LineMessage['kind'] | undefined {

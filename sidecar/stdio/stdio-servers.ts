@@ -45,7 +45,7 @@ export class StdioServers implements StdioLeg {
   readonly #options: StdioServersOptions;
   readonly #running = new Set<RunningServer>();
   readonly #sessions = new Map<string, RunningServer>();
-  readonly #shared = new Map<string, Promise<Result<RunningServer, Refusal>>>();
+  readonly #shared = new Map<string, SharedServer>();
   readonly #backoff = new RestartBackoff();
   readonly #sweep: NodeJS.Timeout;
   readonly #killAll = () => {
@@ -186,13 +186,17 @@ export class StdioServers implements StdioLeg {
   #sharedServer(route: Route, userId: string, command: StdioCommand): Promise<Result<RunningServer, Refusal>> {
     const key = keyOf(route.name, userId);
     const known = this.#shared.get(key);
-    if (known !== undefined) return known;
-    const starting = this.#start(route, userId, command, 'modern').then((started) => {
-      if (!started.ok || !this.#running.has(started.value)) this.#shared.delete(key);
-      return started;
-    });
-    this.#shared.set(key, starting);
-    return starting;
+    if (known !== undefined) return known.started;
+    const shared: SharedServer = {
+      started: this.#start(route, userId, command, 'modern').then((started) => {
+        if (!started.ok || !this.#running.has(started.value) || started.value.isStopping) this.#shared.delete(key);
+        else shared.server = started.value;
+        return started;
+      }),
+      server: undefined,
+    };
+    this.#shared.set(key, shared);
+    return shared.started;
   }
 
   async #start(route: Route, userId: string, command: StdioCommand, era: Era): Promise<Result<RunningServer, Refusal>> {
@@ -243,7 +247,9 @@ export class StdioServers implements StdioLeg {
   /** New messages no longer go there. */
   #forget(server: RunningServer): void {
     if (server.sessionId !== undefined) this.#sessions.delete(server.sessionId);
-    if (server.era === 'modern') this.#shared.delete(keyOf(server.route.name, server.userId));
+    const key = keyOf(server.route.name, server.userId);
+    // Its successor may run already.
+    if (this.#shared.get(key)?.server === server) this.#shared.delete(key);
   }
 
   #stop(server: RunningServer, why: string): void {
@@ -267,6 +273,12 @@ export class StdioServers implements StdioLeg {
       if (!server.conversation.isBusy && nowMs - server.lastUsedMs >= this.#options.idleMs) this.#stop(server, 'was not used');
     }
   }
+}
+
+/** The process of one user's modern requests, from the moment its start begins. */
+interface SharedServer {
+  readonly started: Promise<Result<RunningServer, Refusal>>;
+  server: RunningServer | undefined;
 }
 
 function reject(answer: AnswerStream, refusal: Refusal, message: LineMessage | undefined): void {

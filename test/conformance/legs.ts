@@ -25,7 +25,12 @@ export function clientCommand(line: SdkLine): string {
   return [process.execPath, join(import.meta.dirname, `client-${line}.ts`)].map((part) => `"${part}"`).join(' ');
 }
 
-/** Which way a client is sent through the sidecar in a scenario; undefined when the scenario is only run directly. */
+/**
+ * Which way a client is sent through the sidecar in a scenario; undefined when the scenario is only run directly.
+ *
+ * A client that is to be authorized by its server needs the URL that it knows (RFC 9728 section 3.3), and its server's own 401 with the
+ * challenge in it. It could have the first, captured; the second never leaves the sidecar.
+ */
 export function clientWay(scenario: string): WayThrough | undefined {
-  return scenario.startsWith('auth/') ? 'captured' : 'renamed';
+  return scenario.startsWith('auth/') ? undefined : 'renamed';
 }

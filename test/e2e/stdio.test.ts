@@ -51,7 +51,13 @@ interface Post {
 function post(server: string, message: Record<string, unknown>, { user = 'alice', session, modern = false }: Post = {}): Promise<Answer> {
   const { name } = (message['params'] ?? {}) as { name?: string };
   const body = modern
-    ? { ...message, params: { ...(message['params'] as object), _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} } } }
+    ? {
+        ...message,
+        params: {
+          ...(message['params'] as object),
+          _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} },
+        },
+      }
     : message;
   return send(gate.port, {
     path: `/${server}/mcp`,
@@ -59,7 +65,11 @@ function post(server: string, message: Record<string, unknown>, { user = 'alice'
       ...MCP_HEADERS,
       authorization: `Bearer ${tokens.get(user)}`,
       ...(session !== undefined && { 'mcp-session-id': session }),
-      ...(modern && { 'mcp-protocol-version': '2026-07-28', 'mcp-method': String(message['method']), ...(name !== undefined && { 'mcp-name': name }) }),
+      ...(modern && {
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': String(message['method']),
+        ...(name !== undefined && { 'mcp-name': name }),
+      }),
     },
     body: JSON.stringify(body),
   });
@@ -174,7 +184,8 @@ describe('a modern server', () => {
   it('is discovered in its own era, and lists only what the user may call', async () => {
     const [alice, bob] = [await connectV2(gate.url('modern'), tokens.get('alice'), 'auto'), await connect('bob')];
     assert.equal(alice.sdk.getNegotiatedProtocolVersion(), '2026-07-28');
-    const names = async (client: typeof alice) => ((await client.listTools()) as { tools: { name: string }[] }).tools.map(({ name }) => name);
+    const names = async (client: typeof alice) =>
+      ((await client.listTools()) as { tools: { name: string }[] }).tools.map(({ name }) => name);
     assert.ok((await names(alice)).includes('vault'));
     assert.ok(!(await names(bob)).includes('vault'));
     await assert.rejects(bob.callTool('vault'), { code: 4030 });
@@ -195,7 +206,11 @@ describe('a modern server', () => {
     const heard = clients.map((): unknown[] => []);
     const answers = await Promise.all(
       clients.map((client, index) =>
-        client.callTool('steps', { name: `caller ${index}`, steps: 5 }, { onProgress: (progress) => heard[index]?.push((progress as { message: string }).message) }),
+        client.callTool(
+          'steps',
+          { name: `caller ${index}`, steps: 5 },
+          { onProgress: (progress) => heard[index]?.push((progress as { message: string }).message) },
+        ),
       ),
     );
     answers.forEach((answer, index) => {
@@ -208,7 +223,13 @@ describe('a modern server', () => {
   it('answers with the id exactly as it was sent', async () => {
     for (const id of ['12345678901234567890123', '"a\\u0062\\n"', '-0', '"1"']) {
       const body = `{"jsonrpc":"2.0","params":{"name":"echo","arguments":{"message":"x"},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}},\n"method":"tools/call",\r\n"id":${id}}`;
-      const headers = { ...MCP_HEADERS, authorization: `Bearer ${tokens.get('alice')}`, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'echo' };
+      const headers = {
+        ...MCP_HEADERS,
+        authorization: `Bearer ${tokens.get('alice')}`,
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': 'tools/call',
+        'mcp-name': 'echo',
+      };
       const answer = await send(gate.port, { path: '/modern/mcp', headers, body });
       assert.ok(answer.text.includes(`"id":${id}`), answer.text);
       assert.equal(textOf(answer), 'x');
@@ -251,7 +272,10 @@ describe('a modern server', () => {
   it('that crashes fails the open call with a reason, and starts again for the next', async () => {
     const answer = await post('modern', tool('crash'), { modern: true, user: 'carol' });
     assert.equal(rpcError(answer)?.code, 4030, 'carol may do nothing');
-    const open = await Promise.all([post('modern', tool('crash', {}, 'c'), { modern: true }), post('modern', tool('wait', { key: 'w' }, 'w'), { modern: true })]);
+    const open = await Promise.all([
+      post('modern', tool('crash', {}, 'c'), { modern: true }),
+      post('modern', tool('wait', { key: 'w' }, 'w'), { modern: true }),
+    ]);
     for (const failed of open) {
       assert.equal(rpcError(failed)?.code, 5020, failed.text);
       assert.equal(rpcError(failed)?.message, 'the server modern exited with code 3 before it answered');
@@ -287,8 +311,10 @@ describe('legacy sessions', () => {
 
   it('end when their process does, and an open call is told why', async () => {
     const session = await open('raw');
-    const [crash, silent] = await Promise.all([post('raw', tool('crash'), { session }), post('raw', tool('silent', {}, 2), { session })]);
-    for (const answer of [crash, silent]) assert.equal(rpcError(answer)?.message, 'the server raw exited with code 3 before it answered');
+    const silent = post('raw', tool('silent', {}, 2), { session });
+    await post('raw', tool('pid'), { session });
+    for (const answer of [await post('raw', tool('crash'), { session }), await silent])
+      assert.equal(rpcError(answer)?.message, 'the server raw exited with code 3 before it answered');
     assert.equal((await post('raw', tool('pid'), { session })).status, 404);
     assert.ok(sidecarLog().includes('"stderr":"about to crash"'));
     const next = await open('raw');
@@ -374,7 +400,10 @@ describe('what a program gets, and which may run', () => {
     for (const answer of [await post('other', INITIALIZE), await post('other', tool('x'), { modern: true })]) {
       assert.equal(answer.status, 200);
       assert.equal(rpcError(answer)?.code, 5020);
-      assert.equal(rpcError(answer)?.message, 'the server other is a command that the operator of this pod has not allowed the sidecar to start');
+      assert.equal(
+        rpcError(answer)?.message,
+        'the server other is a command that the operator of this pod has not allowed the sidecar to start',
+      );
     }
     assert.ok(sidecarLog().includes('SIDEGATE_STDIO_COMMANDS does not allow this command'));
   });
@@ -385,7 +414,8 @@ describe('what a program gets, and which may run', () => {
 
   it('a program that keeps ending is not started over and over', async () => {
     const messages: (string | undefined)[] = [];
-    while (messages.length < 12 && !messages.at(-1)?.includes('keeps ending')) messages.push(rpcError(await post('dying', INITIALIZE))?.message);
+    while (messages.length < 12 && !messages.at(-1)?.includes('keeps ending'))
+      messages.push(rpcError(await post('dying', INITIALIZE))?.message);
     assert.equal(messages[0], 'the server dying exited with code 7 before it answered');
     assert.match(messages.at(-1) ?? '', /^the server dying keeps ending soon after its start; it is started again in \d+ s$/);
     assert.ok(messages.length >= 4);
@@ -414,5 +444,15 @@ describe('what a program gets, and which may run', () => {
     assert.equal((await post('raw', tool('pid'), { session })).status, 404);
     const next = await post('raw', INITIALIZE);
     assert.equal(JSON.parse(next.text).result.serverInfo.name, 'modern-stdio');
+  });
+
+  it('every process ends with the sidecar', async () => {
+    const session = await open('everything');
+    const answer = await post('modern', tool('pid'), { modern: true });
+    await gate.sidecar.stop();
+    await untilGone(Number(textOf(answer)));
+    const started = [...sidecarLog().matchAll(/"pid":(\d+),"command"/g)].map(([, pid]) => Number(pid));
+    assert.ok(started.length > 10 && session !== '');
+    for (const pid of started) await untilGone(pid);
   });
 });

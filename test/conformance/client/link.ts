@@ -10,6 +10,8 @@ export interface Link {
   /** Where the client finds the server. */
   readonly url: URL;
   readonly fetch: Fetch;
+  /** Settles when a GET of the client was first answered: the stream that the SDK opens on its own, and waits for nowhere. */
+  readonly streamOpened: Promise<void>;
 }
 
 /** What a client asks the registrar. */
@@ -21,12 +23,22 @@ export const LINK_ANSWER = z.union([z.object({ url: z.url() }), z.object({ proxy
 /** How a client reaches the suite's server: directly, or in the way that the registrar says. */
 export async function openLink(scenario: string, serverUrl: string, registrar: string | undefined): Promise<Link> {
   const own = new URL(serverUrl);
-  if (registrar === undefined) return { url: own, fetch };
+  if (registrar === undefined) return linkTo(own, fetch);
   const response = await fetch(registrar, { method: 'POST', body: JSON.stringify({ scenario, serverUrl }) });
   const text = await response.text();
   if (!response.ok) throw new Error(`the server could not be registered: ${text}`);
   const answer = LINK_ANSWER.parse(JSON.parse(text));
-  return 'url' in answer ? { url: new URL(answer.url), fetch } : { url: own, fetch: fetchThrough(answer.proxy, own) };
+  return 'url' in answer ? linkTo(new URL(answer.url), fetch) : linkTo(own, fetchThrough(answer.proxy, own));
+}
+
+function linkTo(url: URL, send: Fetch): Link {
+  const stream = Promise.withResolvers<void>();
+  const observed: Fetch = async (input, init) => {
+    const response = await send(input, init);
+    if (init?.method === 'GET') stream.resolve();
+    return response;
+  };
+  return { url, fetch: observed, streamOpened: stream.promise };
 }
 
 /** Calls of the server go to the proxy in absolute form (RFC 9112 section 3.2.2); what the client asks of others, as for a token, goes there directly. */

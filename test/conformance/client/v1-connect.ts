@@ -38,6 +38,9 @@ export async function withConnection(
 ): Promise<void> {
   const client = createClient();
   await client.connect(createTransport(link, authProvider) as Transport);
+  // The SDK opens the stream for the server's own messages by itself and waits for it nowhere. Scenarios that send on it, or count its
+  // openings, tell it from a client's return only when it is there before the first call.
+  await link.streamOpened;
   await work(client).finally(() => client.close());
 }
 

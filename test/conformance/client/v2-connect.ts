@@ -37,6 +37,9 @@ export async function withConnection(
 ): Promise<void> {
   const client = createClient(revision);
   await client.connect(createTransport(link, authProvider));
+  // The SDK opens the stream for the server's own messages by itself and waits for it nowhere. Scenarios that send on it, or count its
+  // openings, tell it from a client's return only when it is there before the first call.
+  if (revision < FIRST_MODERN) await link.streamOpened;
   await work(client).finally(() => client.close());
 }
 

@@ -8,6 +8,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How long a call may take: far longer than any here does, but no reason to wait for the SDK's own minute. */
+export const CALL_TIMEOUT_MS = 20_000;
+
 export interface ConnectOptions {
   /** How often a stream that ends is taken up again; none unless given. The SDK also does so after each error answer, and a replay repeats requests of the server. */
   readonly maxRetries?: number;

@@ -4,7 +4,7 @@ import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Inbox } from './inbox.ts';
-import { CLIENT_INFO, ClientAnswers, type ConnectOptions, type SdkClient } from './sdk-client.ts';
+import { CALL_TIMEOUT_MS, CLIENT_INFO, ClientAnswers, type ConnectOptions, type SdkClient } from './sdk-client.ts';
 import { Wire } from './wire.ts';
 
 export interface V1Client extends SdkClient {
@@ -75,6 +75,7 @@ export async function connectV1(
     listTools: () => sdk.listTools(),
     callTool: (name, args = {}, { onProgress, signal } = {}) =>
       sdk.callTool({ name, arguments: args }, undefined, {
+        timeout: CALL_TIMEOUT_MS,
         ...(onProgress && { onprogress: onProgress }),
         ...(signal && { signal }),
       }),

@@ -1,7 +1,7 @@
 import { Client, StreamableHTTPClientTransport, type VersionNegotiationMode } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import { Inbox } from './inbox.ts';
-import { CLIENT_INFO, ClientAnswers, type ConnectOptions, type SdkClient } from './sdk-client.ts';
+import { CALL_TIMEOUT_MS, CLIENT_INFO, ClientAnswers, type ConnectOptions, type SdkClient } from './sdk-client.ts';
 import { Wire } from './wire.ts';
 
 export interface V2Client extends SdkClient {
@@ -59,7 +59,10 @@ export async function connectV2(
     ping: () => sdk.ping(),
     listTools: () => sdk.listTools(),
     callTool: (name, args = {}, { onProgress, signal } = {}) =>
-      sdk.callTool({ name, arguments: args }, { ...(onProgress && { onprogress: onProgress }), ...(signal && { signal }) }),
+      sdk.callTool(
+        { name, arguments: args },
+        { timeout: CALL_TIMEOUT_MS, ...(onProgress && { onprogress: onProgress }), ...(signal && { signal }) },
+      ),
     listPrompts: () => sdk.listPrompts(),
     getPrompt: (name, args) => sdk.getPrompt({ name, ...(args && { arguments: args }) }),
     listResources: () => sdk.listResources(),

@@ -7,7 +7,9 @@ const cancelled: string[] = [];
 
 serveStdio(() => {
   const server = new McpServer({ name: 'modern-stdio', version: '1.0.0' }, { capabilities: { tools: { listChanged: true }, logging: {} } });
-  const text = (value: unknown) => ({ content: [{ type: 'text' as const, text: typeof value === 'string' ? value : JSON.stringify(value) }] });
+  const text = (value: unknown) => ({
+    content: [{ type: 'text' as const, text: typeof value === 'string' ? value : JSON.stringify(value) }],
+  });
   server.registerTool('echo', { inputSchema: z.object({ message: z.string() }) }, ({ message }) => text(message));
   server.registerTool('vault', { inputSchema: z.object({}) }, () => text('gold'));
   server.registerTool('pid', { inputSchema: z.object({}) }, () => text(String(process.pid)));
@@ -16,7 +18,8 @@ serveStdio(() => {
     const progressToken = mcpReq._meta?.progressToken;
     for (let step = 1; step <= steps; step += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));
-      if (progressToken !== undefined) await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress: step, message: name } });
+      if (progressToken !== undefined)
+        await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress: step, message: name } });
     }
     return text(name);
   });

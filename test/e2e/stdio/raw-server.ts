@@ -18,7 +18,16 @@ function call(id: number | string, name: string, args: Record<string, unknown>):
     case 'env':
       return write(result(id, text({ env: process.env, args: process.argv.slice(2), cwd: process.cwd() })));
     case 'garbage':
-      for (const line of ['Listening on stdio...', '{"jsonrpc":"2.0"', '[1,2]', '"text"', '{"jsonrpc":"1.0","id":1,"result":{}}', '\u0000\u0001', '']) write(line);
+      for (const line of [
+        'Listening on stdio...',
+        '{"jsonrpc":"2.0"',
+        '[1,2]',
+        '"text"',
+        '{"jsonrpc":"1.0","id":1,"result":{}}',
+        '\u0000\u0001',
+        '',
+      ])
+        write(line);
       process.stdout.write(Buffer.from([0xff, 0xfe, 0x0a]));
       write(result(999_999, text('an answer to nobody')));
       write(result('1', text('an answer to somebody else')));
@@ -52,9 +61,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   if (id === undefined || method === undefined) return;
   switch (method) {
     case 'initialize':
-      return write(
-        result(id, { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'raw', version: '1' } }),
-      );
+      return write(result(id, { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'raw', version: '1' } }));
     case 'tools/list':
       return write(result(id, { tools: TOOLS.map((name) => ({ name, inputSchema: { type: 'object' } })) }));
     case 'tools/call':

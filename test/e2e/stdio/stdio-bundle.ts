@@ -17,7 +17,9 @@ export const STDIO_FILES: Readonly<Record<string, string>> = {
   'servers/everything.yaml': nodeServer('everything', [EVERYTHING, 'stdio'], { tools: 'everything.tools.json' }),
   'servers/everything.tools.json': readFileSync(join(REPOSITORY, 'examples/bundle/servers/everything.tools.json'), 'utf8'),
   'servers/modern.yaml': nodeServer('modern', [MODERN_SERVER]),
-  'servers/raw.yaml': nodeServer('raw', [RAW_SERVER, '; touch /tmp/sidegate-injected', '$(id)', '`id`', 'a b'], { env: { GREETING: '$(id) "x"' } }),
+  'servers/raw.yaml': nodeServer('raw', [RAW_SERVER, '; touch /tmp/sidegate-injected', '$(id)', '`id`', 'a b'], {
+    env: { GREETING: '$(id) "x"' },
+  }),
   'servers/other.yaml': JSON.stringify({ name: 'other', transport: 'stdio', command: '/bin/cat' }),
   'servers/absent.yaml': JSON.stringify({ name: 'absent', transport: 'stdio', command: '/nonexistent/server' }),
   'servers/dying.yaml': nodeServer('dying', ['--eval', 'process.exit(7)']),
