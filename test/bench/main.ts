@@ -23,8 +23,9 @@ async function main(): Promise<void> {
     options: { short: { type: 'boolean' }, json: { type: 'boolean' }, calls: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
   });
   if (values.help) return void process.stdout.write(HELP);
-  const short = values.short ?? false;
-  const budget = values.calls === undefined ? (short ? SHORT : FULL) : tiny(Number(values.calls));
+  const { short = false, calls } = values;
+  if (calls !== undefined && !/^[1-9]\d{0,5}$/.test(calls)) throw new StartupError('--calls: not a number of calls from 1 to 999999');
+  const budget = calls === undefined ? (short ? SHORT : FULL) : tiny(Number(calls));
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   const processors = availableParallelism();
   const pinning = detectPinning();
@@ -35,6 +36,8 @@ async function main(): Promise<void> {
   process.stdout.write(values.json ? `${JSON.stringify(document, undefined, 2)}\n` : reportText(document));
 }
 
+// Leaving through `exit` ends the other processes as well.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 try {
   await main();
 } catch (error) {

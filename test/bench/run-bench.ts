@@ -42,7 +42,13 @@ export async function runBench({ budget, pinning, sidegate, progress }: BenchOpt
 
   await using stack = new AsyncDisposableStack();
   const started = <T>(value: T, stop: (value: T) => Promise<void> | void): T => stack.adopt(value, stop);
-  const root = started(mkdtempSync(join(tmpdir(), 'sidegate-bench-')), (path) => rmSync(path, { recursive: true, force: true }));
+  const root = mkdtempSync(join(tmpdir(), 'sidegate-bench-'));
+  const removeRoot = (): void => rmSync(root, { recursive: true, force: true });
+  process.once('exit', removeRoot);
+  stack.defer(() => {
+    process.off('exit', removeRoot);
+    removeRoot();
+  });
   const stopChild = ({ child }: { readonly child: Child }) => child.stop();
   const issuer = started(await startIssuer(), (running) => running.close());
   const upstream = started(await startBenchProcess('upstream', pinning.upstream), stopChild);

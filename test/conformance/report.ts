@@ -14,7 +14,10 @@ export interface ConformanceDocument {
   readonly suite: string;
   readonly node: string;
   readonly seconds: number;
+  /** Whether everything came out the same both ways. */
   readonly identical: boolean;
+  /** Whether what counts for conformance passes directly: otherwise the comparison would prove little. */
+  readonly conformant: boolean;
   readonly legs: readonly {
     readonly requirements: string;
     readonly side: string;
@@ -39,6 +42,7 @@ export function conformanceDocument(results: readonly LegResult[], suite: string
     node: process.versions.node,
     seconds,
     identical: results.every(({ comparisons }) => comparisons.every(({ differences }) => differences.length === 0)),
+    conformant: results.every(({ comparisons }) => comparisons.every(isConformant)),
     legs: results.map(({ leg, comparisons }) => {
       const compared = comparisons.filter(({ through }) => through !== undefined);
       return {
@@ -60,6 +64,10 @@ export function conformanceDocument(results: readonly LegResult[], suite: string
   };
 }
 
+function isConformant({ notScored, direct }: Comparison): boolean {
+  return notScored !== undefined || direct.verdict === 'pass' || direct.verdict === 'warn';
+}
+
 function total(comparisons: readonly Comparison[], way: (comparison: Comparison) => ScenarioResult | undefined): Total {
   const share = (of: readonly Comparison[]) => `${of.filter((each) => way(each)?.verdict === 'pass').length}/${of.length}`;
   const sum = (field: 'passed' | 'failed') => comparisons.reduce((count, each) => count + (way(each)?.[field] ?? 0), 0);
@@ -75,7 +83,7 @@ function totalRow(name: string, { scored, notScored, checks }: Total): string[] 
 }
 
 /** The whole run as a page of text. */
-export function reportText({ suite, node, seconds, identical, legs }: ConformanceDocument): string {
+export function reportText({ suite, node, seconds, identical, conformant, legs }: ConformanceDocument): string {
   const pages = legs.map(({ requirements, side, sdk, scenarios, ...totals }) => {
     const rows = scenarios.map(({ scenario, notScored, direct, through, differences }) => [
       differences.length === 0 ? ' ' : '!',
@@ -102,5 +110,6 @@ export function reportText({ suite, node, seconds, identical, legs }: Conformanc
     ].join('\n');
   });
   const verdict = identical ? 'Every scenario came out the same both ways.' : 'SCENARIOS CAME OUT DIFFERENTLY, marked with !.';
-  return `${pages.join('\n')}\n${verdict} Suite ${suite}, Node ${node}, ${Math.round(seconds)} s.\n`;
+  const direct = conformant ? '' : 'SCORED SCENARIOS DO NOT PASS even directly.\n';
+  return `${pages.join('\n')}\n${direct}${verdict} Suite ${suite}, Node ${node}, ${Math.round(seconds)} s.\n`;
 }

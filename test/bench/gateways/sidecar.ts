@@ -29,6 +29,8 @@ export async function startSidecar(
       SIDEGATE_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       SIDEGATE_STATE_DIR: join(directory, 'spool'),
       SIDEGATE_DRAIN_MS: '1000',
+      // A busy machine must not turn a slow decision into a wrong answer.
+      SIDEGATE_DECISION_TIMEOUT_MS: '10000',
       ...(tracesPort === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${tracesPort}` }),
     },
     processor,

@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { StartupError } from '../../../runtime/lifecycle.ts';
-
-const SUITE = '@modelcontextprotocol/conformance';
 
 /** The suite on this machine. */
 export interface Installation {
@@ -17,9 +15,10 @@ export interface Installation {
 export function findSuite(): Installation {
   let manifest: string;
   try {
-    manifest = createRequire(import.meta.url).resolve(`${SUITE}/package.json`);
+    manifest = fileURLToPath(import.meta.resolve('@modelcontextprotocol/conformance/package.json'));
   } catch (error) {
-    throw new StartupError(`the suite ${SUITE} is not installed, so NOTHING WAS CHECKED; \`npm ci\` installs it`, { cause: error });
+    const reason = 'the suite @modelcontextprotocol/conformance is not installed, so NOTHING WAS CHECKED; `npm ci` installs it';
+    throw new StartupError(reason, { cause: error });
   }
   const directory = dirname(manifest);
   const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };

@@ -186,7 +186,7 @@ const DURING_CALLS: readonly Step<SdkClient>[] = [
       const abort = new AbortController();
       const stepped = Promise.withResolvers<void>();
       const options = { signal: abort.signal, onProgress: () => stepped.resolve() };
-      const call = callTool('trigger-long-running-operation', { duration: 4, steps: 400 }, options);
+      const call = callTool('trigger-long-running-operation', { duration: 20, steps: 400 }, options);
       await stepped.promise;
       abort.abort('changed my mind');
       const { error } = await errorOf(call);

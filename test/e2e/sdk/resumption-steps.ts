@@ -36,10 +36,10 @@ export const RESUMPTION: readonly Step<SdkClient>[] = [
       const from = wire.exchanges.length;
       const release = wire.holdStreams();
       const stepped = Promise.withResolvers<void>();
+      wire.breakAfter('tools/call', '"progress":1');
       const broken = callTool('trigger-long-running-operation', { duration: 0.1, steps: 2 }, { onProgress: () => stepped.resolve() });
       await stepped.promise;
       const call = await wire.find(({ sent }) => sent?.method === 'tools/call', from);
-      call.cut();
       // Started later and longer, so the server has finished the first call when it has finished this one.
       await callTool('trigger-long-running-operation', { duration: 0.3, steps: 1 });
       release();

@@ -15,6 +15,7 @@ export interface WireExchange {
 export class Wire {
   readonly exchanges: WireExchange[] = [];
   #held: Promise<void> | undefined;
+  #breaking: { readonly method: string; readonly text: string } | undefined;
   #waiting: (() => void)[] = [];
 
   readonly fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
@@ -36,18 +37,14 @@ export class Wire {
     exchange.headers = response.headers;
     this.#changed();
     if (response.body === null) return response;
-    const decoder = new TextDecoder();
-    const body = response.body.pipeThrough(
-      new TransformStream<Uint8Array, Uint8Array>({
-        transform: (chunk, controller) => {
-          exchange.text += decoder.decode(chunk, { stream: true });
-          controller.enqueue(chunk);
-          this.#changed();
-        },
-      }),
-    );
+    const body = response.body.pipeThrough(this.#watched(exchange));
     return new Response(body, { status: response.status, statusText: response.statusText, headers: response.headers });
   };
+
+  /** The next event stream that answers `method` ends after the event with this text; what came with it is lost, as it may be on a network. */
+  breakAfter(method: string, text: string): void {
+    this.#breaking = { method, text };
+  }
 
   /** From now on GETs wait until the returned function is called. */
   holdStreams(): () => void {
@@ -79,9 +76,36 @@ export class Wire {
     return this.find(({ method, status }) => method === 'GET' && status === 200, from);
   }
 
+  #watched(exchange: WireExchange): TransformStream<Uint8Array, Uint8Array> {
+    const last = this.#breaking?.method === exchange.sent?.method ? this.#breaking?.text : undefined;
+    if (last !== undefined) this.#breaking = undefined;
+    const decoder = new TextDecoder();
+    return new TransformStream({
+      transform: (chunk, controller) => {
+        const known = exchange.text.length;
+        exchange.text += decoder.decode(chunk, { stream: true });
+        const end = last === undefined ? undefined : endOfEvent(exchange.text, last);
+        if (end === undefined) controller.enqueue(chunk);
+        else {
+          exchange.text = exchange.text.slice(0, end);
+          controller.enqueue(new TextEncoder().encode(exchange.text.slice(known)));
+          controller.terminate();
+        }
+        this.#changed();
+      },
+    });
+  }
+
   #changed(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
   }
+}
+
+/** Where the event that contains `text` ends; undefined until it has. */
+function endOfEvent(stream: string, text: string): number | undefined {
+  const at = stream.indexOf(text);
+  const end = at < 0 ? -1 : stream.indexOf('\n\n', at);
+  return end < 0 ? undefined : end + 2;
 }

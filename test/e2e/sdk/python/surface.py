@@ -175,7 +175,7 @@ async def cancel(surface: Surface, tool: str, arguments: dict[str, Any]) -> None
 
 
 async def cancel_legacy(surface: Surface) -> Any:
-    await cancel(surface, "trigger-long-running-operation", {"duration": 4, "steps": 400})
+    await cancel(surface, "trigger-long-running-operation", {"duration": 20, "steps": 400})
     return await surface.client.send_ping()
 
 
