@@ -210,7 +210,7 @@ export class StdioServers implements StdioLeg {
     this.#starting += 1;
     try {
       await sleep(delayMs);
-      if (this.#running.size + this.#starting > maxProcesses) await this.#makeRoom();
+      while (this.#running.size + this.#starting > maxProcesses && (await this.#makeRoom()));
       if (this.#running.size + this.#starting > maxProcesses) return refuse(`cannot be started: ${maxProcesses} processes run already`);
       const { stdio } = routeOf(route.name) ?? {};
       if (this.#closed || stdio === undefined) return refuse('is no longer registered');
@@ -257,13 +257,19 @@ export class StdioServers implements StdioLeg {
     void server.stop(why);
   }
 
-  /** A modern process holds nothing that its user could miss; a session does. */
-  async #makeRoom(): Promise<void> {
-    const idle = [...this.#running].filter(({ era, conversation, isStopping }) => era === 'modern' && !conversation.isBusy && !isStopping);
-    const [longest] = idle.sort((a, b) => a.lastUsedMs - b.lastUsedMs);
-    if (longest === undefined) return;
-    this.#forget(longest);
-    await longest.stop('made room for another');
+  /** Waits until one process has ended; false when none is about to. A modern process holds nothing that its user could miss; a session does. */
+  async #makeRoom(): Promise<boolean> {
+    const running = [...this.#running];
+    const stopping = running.filter(({ isStopping }) => isStopping);
+    if (stopping.length === 0) {
+      const idle = running.filter(({ era, conversation }) => era === 'modern' && !conversation.isBusy);
+      const [longest] = idle.sort((a, b) => a.lastUsedMs - b.lastUsedMs);
+      if (longest === undefined) return false;
+      this.#stop(longest, 'made room for another');
+      stopping.push(longest);
+    }
+    await Promise.race(stopping.map(({ process: { ended } }) => ended));
+    return true;
   }
 
   #endIdle(): void {

@@ -14,7 +14,7 @@ function compared(direct: ScenarioResult | undefined, through: ScenarioResult | 
   const map = (each: ScenarioResult | undefined) => new Map(each === undefined ? [] : [['calls', each]]);
   const comparisons = compare(SCENARIOS, map(direct), map(through), () => isExcluded);
   const { identical, conformant } = conformanceDocument(
-    [{ leg: { revision: '2025-11-25', side: 'server', line: 'v2' }, comparisons }],
+    [{ leg: { revision: '2025-11-25', side: 'server', line: 'v2', way: 'renamed' }, comparisons }],
     '0',
     1,
   );

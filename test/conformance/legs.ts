@@ -8,16 +8,20 @@ export interface Leg {
   readonly revision: Revision;
   readonly side: Side;
   readonly line: SdkLine;
+  /** Which way through the sidecar is compared with the direct one. */
+  readonly way: WayThrough;
 }
 
-/** The v1 line has no later revision than 2025-11-25. */
+/** The v1 line has no later revision than 2025-11-25. The suite itself cannot use a proxy, so servers are only renamed. */
 export const LEGS: readonly Leg[] = [
-  { revision: '2025-11-25', side: 'server', line: 'v2' },
-  { revision: '2025-11-25', side: 'server', line: 'v1' },
-  { revision: '2025-11-25', side: 'client', line: 'v2' },
-  { revision: '2025-11-25', side: 'client', line: 'v1' },
-  { revision: '2026-07-28', side: 'server', line: 'v2' },
-  { revision: '2026-07-28', side: 'client', line: 'v2' },
+  { revision: '2025-11-25', side: 'server', line: 'v2', way: 'renamed' },
+  { revision: '2025-11-25', side: 'server', line: 'v1', way: 'renamed' },
+  { revision: '2025-11-25', side: 'client', line: 'v2', way: 'renamed' },
+  { revision: '2025-11-25', side: 'client', line: 'v2', way: 'captured' },
+  { revision: '2025-11-25', side: 'client', line: 'v1', way: 'renamed' },
+  { revision: '2026-07-28', side: 'server', line: 'v2', way: 'renamed' },
+  { revision: '2026-07-28', side: 'client', line: 'v2', way: 'renamed' },
+  { revision: '2026-07-28', side: 'client', line: 'v2', way: 'captured' },
 ];
 
 /** The command that starts a client, quoted for the shell that the suite hands it to. */
@@ -26,11 +30,9 @@ export function clientCommand(line: SdkLine): string {
 }
 
 /**
- * Which way a client is sent through the sidecar in a scenario; undefined when the scenario is only run directly.
- *
- * A client that is to be authorized by its server needs the URL that it knows (RFC 9728 section 3.3), and its server's own 401 with the
- * challenge in it. It could have the first, captured; the second never leaves the sidecar.
+ * Whether a client scenario is only run directly. A client that its server authorizes needs the URL that it knows (RFC 9728 section 3.3), which
+ * capturing leaves it, and the server's own 401 with the challenge in it, which never leaves the sidecar.
  */
-export function clientWay(scenario: string): WayThrough | undefined {
-  return scenario.startsWith('auth/') ? undefined : 'renamed';
+export function isOnlyDirect(scenario: string): boolean {
+  return scenario.startsWith('auth/');
 }

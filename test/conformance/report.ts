@@ -22,6 +22,7 @@ export interface ConformanceDocument {
     readonly requirements: string;
     readonly side: string;
     readonly sdk: string;
+    readonly way: string;
     readonly direct: Total;
     /** Of the scenarios that are run both ways. */
     readonly directCompared: Total;
@@ -49,6 +50,7 @@ export function conformanceDocument(results: readonly LegResult[], suite: string
         requirements: leg.revision,
         side: leg.side,
         sdk: leg.line,
+        way: leg.way,
         direct: total(comparisons, ({ direct }) => direct),
         directCompared: total(compared, ({ direct }) => direct),
         through: total(compared, ({ through }) => through),
@@ -84,7 +86,7 @@ function totalRow(name: string, { scored, notScored, checks }: Total): string[] 
 
 /** The whole run as a page of text. */
 export function reportText({ suite, node, seconds, identical, conformant, legs }: ConformanceDocument): string {
-  const pages = legs.map(({ requirements, side, sdk, scenarios, ...totals }) => {
+  const pages = legs.map(({ requirements, side, sdk, way, scenarios, ...totals }) => {
     const rows = scenarios.map(({ scenario, notScored, direct, through, differences }) => [
       differences.length === 0 ? ' ' : '!',
       notScored === null ? scenario : `${scenario} (${notScored})`,
@@ -93,7 +95,7 @@ export function reportText({ suite, node, seconds, identical, conformant, legs }
     ]);
     const isPartial = scenarios.some(({ through }) => through === null);
     return [
-      `Requirements ${requirements}, ${side} on SDK ${sdk}`,
+      `Requirements ${requirements}, ${side} on SDK ${sdk}, ${way}`,
       '',
       columns([[' ', 'scenario', 'direct', 'through'], ...rows]),
       '',

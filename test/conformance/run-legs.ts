@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGISTRAR_VARIABLE } from './client/link.ts';
 import { type Comparison, compare } from './compare.ts';
-import { clientCommand, clientWay, type Leg } from './legs.ts';
+import { clientCommand, isOnlyDirect, type Leg } from './legs.ts';
 import { startConformanceServer } from './server/start-server.ts';
 import type { Installation } from './suite/installation.ts';
 import { requiredScenarios } from './suite/requirement-set.ts';
@@ -25,18 +25,22 @@ export async function runLegs(
   outputDir: string,
   progress: (line: string) => void,
 ): Promise<LegResult[]> {
-  const gate = await openGate(clientWay);
+  const gate = await openGate(isOnlyDirect);
+  const direct = new Map<string, ReadonlyMap<string, ScenarioResult>>();
+  const run = (leg: Leg, name: string, registrar: Registrar | undefined) => {
+    progress(name);
+    return runLeg(suite, leg, registrar, join(outputDir, name.replaceAll(/[^\w.-]+/g, '-')));
+  };
   try {
     const results: LegResult[] = [];
     for (const leg of legs) {
-      const name = `${leg.revision} ${leg.side} ${leg.line}`;
-      progress(`${name}: direct`);
-      const direct = await runLeg(suite, leg, undefined, join(outputDir, name.replaceAll(' ', '-'), 'direct'));
-      progress(`${name}: through the sidecar`);
-      const through = await runLeg(suite, leg, gate, join(outputDir, name.replaceAll(' ', '-'), 'through'));
-      const scenarios = requiredScenarios(suite, leg.revision, leg.side);
-      const isExcluded = (scenario: string) => leg.side === 'client' && clientWay(scenario) === undefined;
-      results.push({ leg, comparisons: compare(scenarios, direct, through, isExcluded) });
+      const { revision, side, line, way } = leg;
+      const name = `${revision} ${side} ${line}`;
+      const directly = direct.get(name) ?? (await run(leg, `${name}, direct`, undefined));
+      direct.set(name, directly);
+      const through = await run(leg, `${name}, through the sidecar, ${way}`, gate);
+      const isExcluded = (scenario: string) => side === 'client' && isOnlyDirect(scenario);
+      results.push({ leg, comparisons: compare(requiredScenarios(suite, revision, side), directly, through, isExcluded) });
     }
     return results;
   } finally {
@@ -46,14 +50,14 @@ export async function runLegs(
 
 async function runLeg(
   suite: Installation,
-  { revision, side, line }: Leg,
+  { revision, side, line, way }: Leg,
   gate: Registrar | undefined,
   outputDir: string,
 ): Promise<ReadonlyMap<string, ScenarioResult>> {
   mkdirSync(outputDir, { recursive: true });
   const run = { revision, side, outputDir, timeLimitMs: TIME_LIMIT_MS };
   if (side === 'client') {
-    const env: Record<string, string> = gate === undefined ? {} : { [REGISTRAR_VARIABLE]: gate.url };
+    const env: Record<string, string> = gate === undefined ? {} : { [REGISTRAR_VARIABLE]: gate.clientUrl(way) };
     return runSuite(suite, { ...run, subject: clientCommand(line), env });
   }
   const server = await startConformanceServer(line);

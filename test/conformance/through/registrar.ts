@@ -16,8 +16,8 @@ export type WayThrough = 'renamed' | 'captured';
 
 /** Puts servers under the sidecar while it runs. */
 export interface Registrar {
-  /** Where clients ask for their way through. */
-  readonly url: string;
+  /** Where a client asks for its way through. */
+  clientUrl(way: WayThrough): string;
   /** The URL under which the sidecar has the server. Settles when calls go through. */
   register(serverUrl: string): Promise<string>;
   close(): Promise<void>;
@@ -28,9 +28,9 @@ const UNKNOWN_SERVER = 404;
 
 /**
  * @param port where the sidecar is reached with a user's token
- * @param wayOf which way a client is sent in a scenario; undefined sends it away
+ * @param isOnlyDirect which scenarios' clients are sent away
  */
-export async function startRegistrar(gate: Gate, port: number, wayOf: (scenario: string) => WayThrough | undefined): Promise<Registrar> {
+export async function startRegistrar(gate: Gate, port: number, isOnlyDirect: (scenario: string) => boolean): Promise<Registrar> {
   // A URL that is registered twice could not be captured: it would not say which server is meant.
   const names = new Map<string, string>();
   const register = async (serverUrl: string): Promise<string> => {
@@ -49,24 +49,23 @@ export async function startRegistrar(gate: Gate, port: number, wayOf: (scenario:
     }
     return url;
   };
-  const linkTo = async (request: string): Promise<z.infer<typeof LINK_ANSWER>> => {
+  const linkTo = async (way: string | undefined, request: string): Promise<z.infer<typeof LINK_ANSWER>> => {
     const { scenario, serverUrl } = LINK_REQUEST.parse(JSON.parse(request));
-    const way = wayOf(scenario);
-    if (way === undefined) throw new Error(`${scenario} is not run through the sidecar`);
+    if (isOnlyDirect(scenario)) throw new Error(`${scenario} is not run through the sidecar`);
     const url = await register(serverUrl);
-    return way === 'renamed' ? { url } : { proxy: `http://localhost:${port}` };
+    return way === 'captured' ? { proxy: `http://localhost:${port}` } : { url };
   };
 
   const server = createServer(async (request, response) => {
     try {
-      response.end(JSON.stringify(await linkTo(await text(request))));
+      response.end(JSON.stringify(await linkTo(request.url?.slice(1), await text(request))));
     } catch (error) {
       response.writeHead(500).end(String(error));
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    clientUrl: (way) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/${way}`,
     register,
     async close() {
       server.closeAllConnections();

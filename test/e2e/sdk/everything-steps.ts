@@ -85,7 +85,7 @@ const STREAM: readonly Step<SdkClient>[] = [
       // The server asks once by itself; should it have asked before the stream was open, this makes it ask again.
       await sendRootsListChanged();
       await inbox.next('notifications/message', 'Roots updated: 1');
-      answers.roots = [...answers.roots, { uri: 'file:///work/two', name: 'two' }];
+      answers.roots = [...answers.roots, { uri: 'file:///projects/two', name: 'two' }];
       await sendRootsListChanged();
       return [await inbox.next('notifications/message', 'Roots updated: 2'), await callTool('get-roots-list')];
     },

@@ -61,7 +61,7 @@ export type ElicitAnswer =
 export class ClientAnswers {
   readonly asked: unknown[] = [];
   elicitation: ElicitAnswer = { action: 'accept', content: { name: 'Ada Lovelace', check: true, integer: 7 } };
-  roots = [{ uri: 'file:///work/one', name: 'one' }];
+  roots = [{ uri: 'file:///projects/one', name: 'one' }];
 
   elicit(params: unknown): ElicitAnswer {
     this.asked.push(params);

@@ -57,7 +57,7 @@ class Surface:
         return self.elicited
 
     async def _list_roots(self, _context: Any) -> types.ListRootsResult:
-        return types.ListRootsResult(roots=[types.Root(uri="file:///work/one", name="one")])
+        return types.ListRootsResult(roots=[types.Root(uri="file:///projects/one", name="one")])
 
     async def _receive(self, message: Any) -> None:
         if not isinstance(message, Exception):
