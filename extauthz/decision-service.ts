@@ -1,6 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../runtime/logger.ts';
 import type { Decision, DenyCode, Vary, Verdict } from './api/decision.ts';
-import { LIST_METHODS, type Operation, operationOf } from './api/operation.ts';
+import { isUnambiguousUri, LIST_METHODS, type Operation, operationOf } from './api/operation.ts';
 import type { Agent, Principal } from './api/principal.ts';
 import { fail, ok, type Result } from './api/result.ts';
 import { parseStrictJson } from './api/strict-json.ts';
@@ -59,6 +60,9 @@ export interface DecisionServiceOptions {
 
 /** A decision's own limit, below the token's: a changed group claim must come through. */
 const MAX_DECISION_AGE_MS = 300_000;
+/** How long a credential may be used before it is asked for again: as long as a sidecar's lease. */
+const MAX_CREDENTIAL_AGE_MS = 6_000;
+const NAMES_AT_ONCE = 25;
 /** A longer list is no list of an MCP server, and would hold up everyone else. */
 const MAX_LIST_NAMES = 10_000;
 /** A denial that did not come from policy depends on more than the question, so it must not be cached. */
@@ -140,6 +144,8 @@ export function createDecisionService({ bundle: current, users, broker, now, new
       return deny(progress, { code: 'no_credential', reason: `you have no usable credential for ${server.name}` });
     }
     const { setHeaders, label, expiresAtMs } = credential.value;
+    // A secret that is withdrawn or rotated must not live on in a sidecar's cache.
+    if (setHeaders.length > 0) progress.expiresAtMs = Math.min(progress.expiresAtMs, now() + MAX_CREDENTIAL_AGE_MS);
     if (expiresAtMs !== undefined) progress.expiresAtMs = Math.min(progress.expiresAtMs, expiresAtMs);
     return rule(progress, verdict, { setHeaders, removeHeaders: AGENT_CREDENTIAL_HEADERS, credential: label });
   }
@@ -158,9 +164,18 @@ export function createDecisionService({ bundle: current, users, broker, now, new
     const nowMs = now();
     const verdict = bundle.evaluate({ principal, server: server.name, operation, params: EMPTY, nowMs });
     if (verdict.effect !== 'allow') return hidden(rule(progress, verdict, NO_OBLIGATIONS));
-    const visible = bundle.visible({ principal, server: server.name, action: list.action, names, nowMs });
+    const visible: boolean[] = [];
+    for (let from = 0; from < names.length; from += NAMES_AT_ONCE) {
+      // A long list takes a while; others are decided in between.
+      if (from > 0) await nextTurn();
+      const some = names.slice(from, from + NAMES_AT_ONCE);
+      const judged = bundle.visible({ principal, server: server.name, action: list.action, names: some, nowMs });
+      // What reading would refuse for its spelling is not shown either.
+      visible.push(...judged.map((shown, index) => shown && (list.action !== 'ReadResource' || isUnambiguousUri(some[index] ?? ''))));
+    }
     if (visible.length !== names.length) throw new Error('policy answered for another number of names');
-    return { ...rule(progress, verdict, NO_OBLIGATIONS), visible };
+    const vary = { ...verdict.vary, time: verdict.vary.time || bundle.readsTime };
+    return { ...rule(progress, { ...verdict, vary }, NO_OBLIGATIONS), visible };
   }
 
   /** Turns a fault into a denial: no path through this service ends in anything but a ruling. */

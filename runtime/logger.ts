@@ -47,6 +47,20 @@ const SECRET_FIELDS = [
   'set_headers',
 ];
 
+/** Of an error its own words only: libraries hang whole requests and unparsed bytes on theirs. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { name, message, stack, cause } = error;
+  const { code } = error as NodeJS.ErrnoException;
+  return {
+    type: name,
+    message,
+    ...(code === undefined ? {} : { code }),
+    stack,
+    ...(cause === undefined ? {} : { cause: describeError(cause) }),
+  };
+}
+
 /** The process's logger: JSON lines on standard error, with well-known secret fields removed at two depths. */
 export function createLogger(component: string, level: string, destination?: { write(line: string): void }): Logger {
   const paths = SECRET_FIELDS.flatMap((field) => {
@@ -60,6 +74,7 @@ export function createLogger(component: string, level: string, destination?: { w
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths, censor: '[secret]' },
+      serializers: { err: describeError },
     },
     destination ?? pino.destination({ dest: 2, sync: true }),
   );

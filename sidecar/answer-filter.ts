@@ -3,6 +3,7 @@ import { type Refusal, upstreamFailed } from './denial.ts';
 import { readList } from './mcp/list-filter.ts';
 import { isJsonMediaType } from './mcp/media-type.ts';
 import { EventStreamReader, type StreamPart } from './mcp/sse.ts';
+import { isPlainAroundData, isUtf8EventStream, withoutLineSeparators } from './mcp/sse-differentials.ts';
 import { withData } from './mcp/sse-fields.ts';
 import type { MessageFilter } from './message-filter.ts';
 import { AnswerWithheld, type BodyFilter, isEventStream } from './relay.ts';
@@ -13,13 +14,17 @@ export interface AnswerFilterOptions {
   readonly server: string;
   /** The list method that was asked; undefined on an answer or stream that may carry anything. */
   readonly method: string | undefined;
-  /** Whether a JSON answer has to be read. Event streams always are: whatever the request, they may carry the server's own requests. */
+  /** Whether an answer that is no event stream has to be read: clients act on whatever message is in it. */
   readonly readsJson: boolean;
+  /** The request's id as it was sent: a JSON answer must be an answer to it. Undefined when there is none. */
+  readonly answersIdJson: string | undefined;
   /** Largest JSON answer read, in bytes. */
   readonly maxJsonBytes: number;
   /** Largest event read, in bytes. */
   readonly maxEventBytes: number;
 }
+
+const KEEP_ALIVE = Buffer.from(':\n\n');
 
 /** Where a filter writes: the relay. */
 export interface AnswerSink {
@@ -40,6 +45,7 @@ export function answerFilter(
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     return withheld(options, 'is encoded, though that was not asked for');
+  if (isStream && !isUtf8EventStream(type ?? '')) return withheld(options, 'is not in UTF-8');
   if (isStream) return new EventStreamFilter(options, sink);
   if (type !== undefined && isJsonMediaType(type)) return new JsonFilter(options, sink, status < 400);
   if (status >= 400 || status === 202 || status === 204 || headers['content-length'] === '0') return undefined;
@@ -88,12 +94,12 @@ class JsonFilter implements BodyFilter {
   }
 
   async end(): Promise<void> {
-    const { messages, method } = this.#options;
+    const { messages, method, answersIdJson } = this.#options;
     // Nothing says nothing: servers answer DELETE so, under the type of their other answers.
     if (this.#length === 0 && method === undefined) return;
     const body = Buffer.concat(this.#chunks, this.#length);
     const isPlainError = !this.#isSuccess && !readList(body, undefined).ok;
-    const message = isPlainError ? body : await messages.filter(body, this.#isSuccess ? method : undefined);
+    const message = isPlainError ? body : await messages.filter(body, this.#isSuccess ? method : undefined, answersIdJson);
     if (message === undefined) throw new AnswerWithheld(withheld(this.#options, 'is not an answer'));
     this.#sink.write(message);
   }
@@ -124,11 +130,15 @@ class EventStreamFilter implements BodyFilter {
 
   async #pass(part: StreamPart): Promise<void> {
     const { data, raw } = part;
-    // Nothing, or the empty event that only carries an id to resume from.
-    if (data === undefined || data.length === 0) this.#sink.write(raw);
+    // Without data it is nothing, a comment, or the empty event that only carries an id to resume from.
+    if (data === undefined || data.length === 0) this.#sink.write(isPlainAroundData(part) ? raw : KEEP_ALIVE);
     else {
+      if (!isPlainAroundData(part)) throw new AnswerWithheld(withheld(this.#options, 'has an event that clients read differently'));
       const message = await this.#options.messages.filter(data, undefined);
-      if (message !== undefined) this.#sink.write(message === data ? raw : withData(part, message));
+      if (message !== undefined) {
+        const oneLine = withoutLineSeparators(message);
+        this.#sink.write(oneLine === data ? raw : withData(part, oneLine));
+      }
     }
     await this.#sink.drained();
   }

@@ -49,7 +49,7 @@ export class AnswerObserver {
     }
     if (typeof message?.error === 'object' && message.error !== null) {
       const { code } = message.error;
-      this.#outcome = { outcome: 'rpc_error', rpcCode: typeof code === 'number' ? code : null };
+      this.#outcome = { outcome: 'rpc_error', rpcCode: Number.isSafeInteger(code) ? (code as number) : null };
     } else if (message?.result?.isError === true) this.#outcome = { outcome: 'tool_error', rpcCode: null };
   }
 }

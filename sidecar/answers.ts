@@ -30,8 +30,8 @@ export interface AnswerPlan {
   readonly announces: readonly ListKind[];
 }
 
-/** A tool's result may hold images and files; it is read only where a server could hide a request in it. */
-const RESULT_TO_LIST_SIZE = 16;
+/** How much larger a tool's result may be than a message or a list: it may hold images and files. */
+const RESULT_TO_LIST_SIZE = 4;
 
 /** Makes the relay that carries an answer to the agent, with what has to be read, sealed and announced on it. */
 export class Answers {
@@ -58,10 +58,19 @@ export class Answers {
         if (exchange.method === 'initialize' && sealedSessionId !== undefined)
           listChanges.initialized(sealedSessionId, result['capabilities']);
       },
+      onPing: (idJson) => serverRequests.passed(stream, idJson),
       onServerRequest: (method, idJson, decided) => serverRequests.decided(stream, method, idJson, decided),
     });
     const maxJsonBytes = list === undefined ? maxBodyBytes * RESULT_TO_LIST_SIZE : maxBodyBytes;
-    const options = { messages, server: permit.route.name, method: list, readsJson, maxJsonBytes, maxEventBytes: maxJsonBytes };
+    const options = {
+      messages,
+      server: permit.route.name,
+      method: list,
+      readsJson,
+      answersIdJson: exchange.idJson,
+      maxJsonBytes,
+      maxEventBytes: maxJsonBytes,
+    };
     const relay: Relay = new Relay({
       exchange,
       cancelOnDisconnect,

@@ -17,6 +17,8 @@ export interface MessageFilterOptions {
   readonly listTtlMs: number;
   /** Told of each result, before it is filtered. */
   readonly onResult: (result: Readonly<Record<string, unknown>>) => void;
+  /** Told of each ping of the server's, which needs no decision. */
+  readonly onPing: (idJson: string) => void;
   /** Told of each request that the server makes, and what was decided about it. */
   readonly onServerRequest: (method: string, idJson: string, decided: Decided) => void;
 }
@@ -36,13 +38,15 @@ export class MessageFilter {
   /**
    * The message as the agent may have it: as it is, without the list items that the user may not see, or undefined when it is not for the agent at all.
    * @param expected the list method that was asked, or undefined when any message may come
+   * @param answersIdJson the id of the request when the message must be its answer and nothing else, as it was sent
    * @throws {AnswerWithheld} when it cannot be read, no decision about it could be had, or the answer as a whole is refused
    */
-  async filter(message: Uint8Array, expected: string | undefined): Promise<Uint8Array | undefined> {
+  async filter(message: Uint8Array, expected: string | undefined, answersIdJson?: string): Promise<Uint8Array | undefined> {
     const read = readList(message, expected);
     if (!read.ok) throw this.#unreadable(read.failure.detail);
     const kind = serverMessage(read.value);
     if (kind === undefined) throw this.#unreadable('not a JSON-RPC message');
+    if (answersIdJson !== undefined && !isAnswerTo(kind, answersIdJson)) throw this.#unreadable('not an answer to the request');
     if (!(await this.#isForAgent(kind))) return undefined;
     const { lists, result } = read.value;
     if (kind.kind === 'response') this.#options.onResult(result);
@@ -55,7 +59,9 @@ export class MessageFilter {
   async #isForAgent(message: ServerMessage): Promise<boolean> {
     switch (message.kind) {
       case 'request':
-        return message.method === PING || this.#mayAsk(message.method, message.idJson);
+        if (message.method !== PING) return this.#mayAsk(message.method, message.idJson);
+        this.#options.onPing(message.idJson);
+        return true;
       case 'notification':
         return message.method !== RESOURCE_UPDATED || this.#isVisibleResource(message.params['uri']);
       case 'response':
@@ -101,4 +107,14 @@ export class MessageFilter {
       upstreamFailed('upstream_answer', `the answer of the server ${name} cannot be read (${detail}), so it was withheld`),
     );
   }
+}
+
+/** Whether a message answers the request with this id. An error may have no id: its server could not read one. */
+function isAnswerTo(message: ServerMessage, idJson: string): boolean {
+  if (message.kind !== 'response') return false;
+  if (message.idJson === undefined || message.idJson === 'null') return message.isError;
+  return (
+    message.idJson === idJson ||
+    (idJson.startsWith('"') && message.idJson.startsWith('"') && JSON.parse(message.idJson) === JSON.parse(idJson))
+  );
 }

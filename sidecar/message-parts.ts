@@ -6,6 +6,8 @@ import type { InboundMessage } from './mcp/message.ts';
 import type { ServerRequests } from './server-requests.ts';
 
 const INVALID_PARAMS = -32602;
+/** Each is a decision of its own, all made before the subscription begins. */
+const MAX_SUBSCRIPTIONS = 200;
 
 export interface PartsOptions {
   readonly decider: Decider;
@@ -28,6 +30,8 @@ export async function governParts(
   const uris = subscribedUris(message);
   if (uris === undefined)
     return fail(rejected('malformed', 200, 'params.notifications.resourceSubscriptions must be a list of URIs', INVALID_PARAMS));
+  if (uris.length > MAX_SUBSCRIPTIONS)
+    return fail(rejected('malformed', 200, `at most ${MAX_SUBSCRIPTIONS} resources can be subscribed to at once`, INVALID_PARAMS));
   const visible = await decider.visible(permit, 'resources/list', uris, userToken);
   if (!visible.ok) return visible;
   const hidden = uris.find((_uri, index) => visible.value[index] !== true);
@@ -38,13 +42,6 @@ export async function governParts(
   admitted.exchange.decision = decision;
   const { id, revision } = permit.decision;
   return outcome.ok ? fail(denied('not_permitted', `no policy permits reading ${hidden}`, id, revision)) : outcome;
-}
-
-/** Whether the client takes requests of the server inside a result (2026-07-28): only then may one be in it. */
-export function mayBeAsked(meta: Readonly<Record<string, unknown>> | undefined): boolean {
-  const capabilities = meta?.['io.modelcontextprotocol/clientCapabilities'];
-  if (typeof capabilities !== 'object' || capabilities === null) return false;
-  return ['elicitation', 'sampling', 'roots'].some((capability) => capability in capabilities);
 }
 
 /** What a `subscriptions/listen` request asks to hear. */

@@ -14,7 +14,7 @@ import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { type ListChanges, subscribedKinds } from './list-changes.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Era } from './mcp/protocol-version.ts';
-import { governParts, mayBeAsked, notificationsOf } from './message-parts.ts';
+import { governParts, notificationsOf } from './message-parts.ts';
 import type { Permit } from './permit.ts';
 import { bearerToken, checkFields, readBody } from './receive.ts';
 import { refuse, rescue } from './rescue.ts';
@@ -220,7 +220,7 @@ export class Pipeline {
     const isList = message.kind === 'request' && LIST_METHODS.has(message.method);
     const relay = this.#options.answers.relay(admitted, {
       cancelOnDisconnect: era === 'modern',
-      readsJson: isList || exchange.method === 'initialize' || (message.kind === 'request' && mayBeAsked(message.meta)),
+      readsJson: true,
       list: isList ? exchange.method : undefined,
       announces: exchange.method === 'subscriptions/listen' ? subscribedKinds(notificationsOf(message)) : [],
     });

@@ -255,6 +255,7 @@ export function isEventStream(headers: IncomingHttpHeaders): boolean {
 
 /** Answers that must not reach the agent as they are. */
 export function refusalForStatus(status: number, server: string): Refusal | undefined {
+  if (status > 599) return upstreamFailed('upstream_answer', `the server ${server} answered with a status that HTTP does not have`);
   // A 401 would make the agent's SDK start OAuth against localhost.
   if (status === 401) return upstreamFailed('upstream_credential', `the server ${server} did not accept the credential it was given`);
   // A redirect would lead the agent around the sidecar.

@@ -44,6 +44,11 @@ export class ServerRequests {
     });
   }
 
+  /** Takes note of one request that needs no decision. */
+  passed({ conversation }: RequestStream, idJson: string): void {
+    this.#options.open.opened(conversation, idJson);
+  }
+
   /** Whether an answer of the agent's is one that a server waits for. */
   isAwaited(conversation: Conversation, idJson: string): boolean {
     return this.#options.open.take(conversation, idJson);

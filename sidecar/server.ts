@@ -38,7 +38,11 @@ export class AgentServer {
     );
     this.server.maxHeadersCount = 200;
     // `Upgrade` is ignored, as RFC 9110 section 7.8 allows: Java's client offers h2c with every first request. A tunnel would leave the request path.
-    this.server.on('connect', (_request, socket) => socket.end(TUNNEL_REFUSED));
+    this.server.on('connect', (_request, socket) => {
+      // Node no longer listens for errors on this socket; a reset must not end the process.
+      socket.on('error', () => socket.destroy());
+      socket.end(TUNNEL_REFUSED);
+    });
   }
 
   /**

@@ -54,7 +54,7 @@ const CONNECT_METHODS: ReadonlySet<string> = new Set([
 
 export interface MissingTarget {
   readonly kind: 'missing_target';
-  /** The parameter that should have held a string, for example `params.name`. */
+  /** The parameter that should have held a name or URI, for example `params.name`. */
   readonly parameter: string;
 }
 
@@ -62,6 +62,28 @@ type Params = Readonly<Record<string, unknown>> | undefined;
 
 function named(action: Action, parameter: string, value: unknown): Result<Operation, MissingTarget> {
   return typeof value === 'string' ? ok({ action, target: value }) : fail({ kind: 'missing_target', parameter });
+}
+
+function resource(parameter: string, uri: unknown): Result<Operation, MissingTarget> {
+  return typeof uri === 'string' && isUnambiguousUri(uri)
+    ? ok({ action: 'ReadResource', target: uri })
+    : fail({ kind: 'missing_target', parameter });
+}
+
+/**
+ * Whether a URI is written the way in which a URL parser would leave it. Policy judges the text, but servers look up what their parser makes of it:
+ * `file:///public/../secret`, `FILE:///secret` and a URI with a tab in it are other resources there (WHATWG URL, section 4.4).
+ */
+export function isUnambiguousUri(uri: string): boolean {
+  if (/\p{Cc}|^ | $/u.test(uri)) return false;
+  if (/(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\?#]|$)/i.test(uri)) return false;
+  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:/.exec(uri)?.[0];
+  if (scheme === undefined) return true;
+  if (scheme !== scheme.toLowerCase()) return false;
+  // Web schemes and file also change back slashes, and the case of the host.
+  if (!['http:', 'https:', 'ws:', 'wss:', 'ftp:', 'file:'].includes(scheme)) return true;
+  const host = /^[^:]*:\/\/([^/?#]*)/.exec(uri)?.[1];
+  return host !== undefined && host === host.toLowerCase() && !uri.includes('\\');
 }
 
 /**
@@ -77,7 +99,7 @@ export function operationOf(method: string, params: Params): Result<Operation, M
     case 'resources/read':
     case 'resources/subscribe':
     case 'resources/unsubscribe':
-      return named('ReadResource', 'params.uri', params?.['uri']);
+      return resource('params.uri', params?.['uri']);
     case 'completion/complete':
       return completionOperation(params?.['ref']);
     case HTTP_METHODS.serverRequest:
@@ -92,7 +114,7 @@ function completionOperation(ref: unknown): Result<Operation, MissingTarget> {
   if (typeof ref === 'object' && ref !== null) {
     const { type, name, uri } = ref as Record<string, unknown>;
     if (type === 'ref/prompt') return named('GetPrompt', 'params.ref.name', name);
-    if (type === 'ref/resource') return named('ReadResource', 'params.ref.uri', uri);
+    if (type === 'ref/resource') return resource('params.ref.uri', uri);
   }
   return fail({ kind: 'missing_target', parameter: 'params.ref' });
 }

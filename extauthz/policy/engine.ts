@@ -43,6 +43,8 @@ export interface Bundle {
   evaluate(question: Question): Verdict;
   /** For each name, in order: could any call on it be allowed? Never false when `evaluate` could allow at the same time. */
   visible(question: ListQuestion): boolean[];
+  /** Whether any policy reads the time, so that what is visible may change by itself. */
+  readonly readsTime: boolean;
 }
 
 /** `onFault` hears of exceptions during evaluation, which the verdict shows only as `policy_error`; it must not throw. */
@@ -70,6 +72,7 @@ function loadBundle(files: ReadonlyMap<string, Uint8Array>, onFault: OnFault): R
     groupsOf: (userId, tokenGroups) => sortedUnique(groups.users.get(userId) ?? [], tokenGroups),
     evaluate: (question) => evaluate(rules, question),
     visible: (question) => visible(rules, question),
+    readsTime: [...rules.policies.values()].some(({ reads }) => reads.now),
   });
 }
 

@@ -3,6 +3,9 @@ import type { AuditRecord } from '../../extauthz/api/audit-record.ts';
 import { uuidV7 } from '../../runtime/uuid-v7.ts';
 import type { Ending, Exchange } from '../exchange.ts';
 
+const MAX_TEXT_LENGTH = 1_024;
+const MAX_ARGUMENT_NAMES = 64;
+
 /** What the exchange's trace is called. */
 export interface TraceIds {
   readonly traceId: string;
@@ -20,22 +23,22 @@ export function auditRecord(exchange: Exchange, ending: Ending, trace: TraceIds,
     revision: decision?.revision ?? '',
     effect: decision?.effect === 'allow' && ending.outcome !== 'denied' ? 'allow' : 'deny',
     code: refusal?.code ?? '',
-    reason: refusal?.reason ?? '',
+    reason: cut(refusal?.reason ?? ''),
     policies: decision?.policies ?? [],
     wouldDeny: decision?.wouldDeny ?? [],
     cached: exchange.cached,
     user: decision?.principal?.user ?? null,
     agent: agentOf(exchange),
     server: exchange.route?.name ?? '',
-    method: exchange.method,
-    target: exchange.target,
-    argumentNames: exchange.argumentNames,
+    method: cut(exchange.method),
+    target: cut(exchange.target),
+    argumentNames: exchange.argumentNames.slice(0, MAX_ARGUMENT_NAMES).map(cut),
     argumentsSha256: params.length === 0 ? '' : hash('sha256', params, 'hex'),
     credential: exchange.forwardedAtMs === undefined ? '' : (decision?.obligations.credential ?? ''),
     outcome: ending.outcome,
     httpStatus: ending.httpStatus,
     rpcCode: ending.rpcCode,
-    protocolVersion: exchange.protocolVersion,
+    protocolVersion: cut(exchange.protocolVersion),
     durationMs: round(durationMs),
     overheadMs: round(durationMs - upstreamMs(exchange, endedAtMs)),
     traceId: trace.traceId,
@@ -54,6 +57,11 @@ export function upstreamMs({ forwardedAtMs, answeredAtMs }: Exchange, endedAtMs:
 function agentOf({ decision }: Exchange): AuditRecord['agent'] {
   const agent = decision?.principal?.agent;
   return agent === undefined ? null : { ...agent, pod: agent.pod ?? null };
+}
+
+/** The agent chooses these texts; a record must stay small enough to be delivered. The hash of the parameters tells long ones apart. */
+function cut(text: string): string {
+  return text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text;
 }
 
 /** To a microsecond. */

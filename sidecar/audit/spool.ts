@@ -7,6 +7,7 @@ import type { Logger } from '../../runtime/logger.ts';
 const GATHER_MS = 20;
 const RETRY_MS = 500;
 const MAX_BATCH_RECORDS = 500;
+const REFUSALS_KEPT = 1_000;
 const BATCH_FILE = /^(\d{16})\.jsonl$/;
 
 export interface AuditSpoolOptions {
@@ -66,7 +67,12 @@ export class AuditSpool {
     return this.backlog >= this.#options.backlogLimit;
   }
 
+  /** Takes a record. Far beyond the limit, where only refusals can come from, it is dropped and logged: they must not fill the disk. */
   add(record: AuditRecord): void {
+    if (this.backlog >= this.#options.backlogLimit + REFUSALS_KEPT) {
+      this.#options.logger.warn({ record }, 'an audit record was dropped: too many are waiting');
+      return;
+    }
     this.#gathered.push(Buffer.from(JSON.stringify(record)));
     if (this.#gathered.length >= MAX_BATCH_RECORDS) this.#close();
     else this.#gatherTimer ??= setTimeout(() => this.#close(), GATHER_MS);

@@ -3,7 +3,7 @@ import { DENY_CODES } from '../../extauthz/api/decision.ts';
 import type { DecisionResponse } from '../../extauthz/api/protos.ts';
 import { fail, ok, type Result } from '../../extauthz/api/result.ts';
 import type { Clock } from '../clock.ts';
-import { denied, noDecision, type Refusal } from '../denial.ts';
+import { denied, noDecision, type Refusal, upstreamFailed } from '../denial.ts';
 import type { Permit } from '../permit.ts';
 import type { Route } from '../routes.ts';
 import { NoDecision, type PolicyClient } from './client.ts';
@@ -27,6 +27,9 @@ export interface Decided {
   readonly decision: Decision | undefined;
   readonly cached: boolean;
 }
+
+const MAX_NAMES = 10_000;
+const MAX_NAMES_LENGTH = 1_048_576;
 
 /** The one place where permits are made. */
 export class Decider {
@@ -69,6 +72,8 @@ export class Decider {
   /** Asks which items of a list answer the user may see, one boolean an item. */
   async visible(permit: Permit, method: string, names: readonly string[], userToken: string): Promise<Result<readonly boolean[], Refusal>> {
     if (names.length === 0) return ok([]);
+    if (!isAskable(names))
+      return fail(upstreamFailed('upstream_answer', `the server ${permit.route.name} sent a list that is too long to judge`));
     const subject = { server: permit.route.name, method, target: '' };
     const known = this.#cache.findVisible(userToken, subject, names, this.#clock.monotonicMs());
     if (known !== undefined) return ok(known);
@@ -93,6 +98,11 @@ export class Decider {
     if (decision.effect !== 'allow') return fail(denied(decision.code ?? 'policy_error', decision.reason, decision.id, decision.revision));
     return ok({ route, decision } as Permit);
   }
+}
+
+/** A longer list would hold up every other question, or be larger than the policy channel takes. */
+function isAskable(names: readonly string[]): boolean {
+  return names.length <= MAX_NAMES && names.reduce((length, name) => length + name.length, 0) <= MAX_NAMES_LENGTH;
 }
 
 function withoutDecision(error: unknown): Refusal {

@@ -81,7 +81,7 @@ export function readInbound(request: { readonly rawHeaders: RawFields }, body: U
   if (!operation.ok) {
     const { kind, parameter } = operation.failure;
     // Answered as servers answer it, inside the protocol: the message is well-formed, its parameters are not.
-    const fault = { kind, httpStatus: 200, rpcCode: INVALID_PARAMS, message: `${parameter} is missing` };
+    const fault = { kind, httpStatus: 200, rpcCode: INVALID_PARAMS, message: `${parameter} is missing, or not in normal form` };
     const isRemoved = read.value.era === 'modern' && message.kind !== 'response' && REMOVED_FROM_MODERN.has(message.method);
     const removed = { kind, httpStatus: 404, rpcCode: METHOD_NOT_FOUND, message: 'this protocol version has no such method' };
     return refuse(isRemoved ? removed : fault, body, idSpan);

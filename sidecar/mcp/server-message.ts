@@ -1,5 +1,6 @@
 import { findMember, ROOT } from '../../extauthz/api/json-members.ts';
 import { utf8Text } from '../../extauthz/api/json-structure.ts';
+import { ProtocolKeys } from '../../extauthz/api/protocol-keys.ts';
 import type { ListRead } from './list-filter.ts';
 
 /** What a server's message wants of the client, beyond the lists that it may carry. */
@@ -8,24 +9,41 @@ export type ServerMessage =
   | { readonly kind: 'request'; readonly method: string; readonly idJson: string }
   | { readonly kind: 'notification'; readonly method: string; readonly params: Readonly<Record<string, unknown>> }
   /** `asks`: methods of the requests in an `input_required` result (2026-07-28, multi round-trip requests); undefined when they cannot be told. */
-  | { readonly kind: 'response'; readonly asks: readonly string[] | undefined };
+  | {
+      readonly kind: 'response';
+      readonly isError: boolean;
+      readonly idJson: string | undefined;
+      readonly asks: readonly string[] | undefined;
+    };
+
+/** Keys that govern; some clients take them in any case. */
+const RESULT_KEYS = new ProtocolKeys(['inputRequests', 'resultType', 'requestState']);
+const PARAMS_KEYS = new ProtocolKeys(['uri']);
+const ASK_KEYS = new ProtocolKeys(['method']);
+const MAX_METHOD_LENGTH = 256;
 
 /** Sorts out a message that `readList` has read. Undefined when it is a call whose parts do not fit together. */
 export function serverMessage({ envelope, text, result }: ListRead): ServerMessage | undefined {
-  if (!('method' in envelope)) return { kind: 'response', asks: asksOf(result['inputRequests']) };
-  const { method, params } = envelope;
-  if (typeof method !== 'string') return undefined;
-  if (!('id' in envelope)) return { kind: 'notification', method, params: isObject(params) ? params : {} };
   const id = findMember(text, ROOT, 'id');
-  if (id === undefined) return undefined;
-  return { kind: 'request', method, idJson: utf8Text(text.bytes.subarray(id.value.start, id.value.end)) };
+  const idJson = id === undefined ? undefined : utf8Text(text.bytes.subarray(id.value.start, id.value.end));
+  if (!('method' in envelope)) {
+    const asks = RESULT_KEYS.variantIn(result) === undefined ? asksOf(result['inputRequests']) : undefined;
+    return { kind: 'response', isError: 'error' in envelope, idJson, asks };
+  }
+  const { method, params } = envelope;
+  if (typeof method !== 'string' || method.length > MAX_METHOD_LENGTH) return undefined;
+  if (idJson !== undefined) return { kind: 'request', method, idJson };
+  if (!isObject(params)) return { kind: 'notification', method, params: {} };
+  return PARAMS_KEYS.variantIn(params) === undefined ? { kind: 'notification', method, params } : undefined;
 }
 
 function asksOf(inputRequests: unknown): readonly string[] | undefined {
   if (inputRequests === undefined) return [];
   if (!isObject(inputRequests)) return undefined;
-  const methods = Object.values(inputRequests).map((request) => (isObject(request) ? request['method'] : undefined));
-  return methods.every((method) => typeof method === 'string') ? methods : undefined;
+  const methods = Object.values(inputRequests).map((request) =>
+    isObject(request) && ASK_KEYS.variantIn(request) === undefined ? request['method'] : undefined,
+  );
+  return methods.every((method) => typeof method === 'string' && method.length <= MAX_METHOD_LENGTH) ? (methods as string[]) : undefined;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

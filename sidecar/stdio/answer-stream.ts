@@ -78,7 +78,8 @@ export class AnswerStream implements AnswerController {
   /** Sends the last message. */
   finish(message: Uint8Array, status = 200): void {
     if (this.isOver) return;
-    if (this.#isStream || !this.#accepted.json) this.send(message);
+    // A status other than 200 has a body that is no stream, whatever was asked for.
+    if (this.#isStream || (!this.#accepted.json && status === 200)) this.send(message);
     else {
       this.#head(status, { 'content-type': 'application/json', 'content-length': String(message.length), ...this.#fields });
       this.#data(message);

@@ -11,6 +11,8 @@ export interface Budget {
   readonly change: Bound;
   readonly single: Bound;
   readonly concurrent: Bound;
+  /** How many measurements may be repeated because other programs disturbed them, in the whole run. The least disturbed one counts. */
+  readonly repeats: number;
   /** Time a gateway is left alone before its idle memory is read. */
   readonly settleMs: number;
 }
@@ -24,6 +26,8 @@ export interface Bound {
 /** Serial numbers have ten digits and are never used twice, which bounds a measurement anyway. */
 const ANY = 2_000_000;
 export const CONCURRENCY = 16;
+/** Above this share of the processors in use, other programs have disturbed a measurement. */
+export const MAX_OTHERS_BUSY = 0.1;
 
 /** Under five minutes on two processors. */
 export const FULL: Budget = {
@@ -32,6 +36,7 @@ export const FULL: Budget = {
   change: { maxCalls: 4_000, maxMs: 1_500 },
   single: { maxCalls: ANY, maxMs: 1_200 },
   concurrent: { maxCalls: ANY, maxMs: 2_500 },
+  repeats: 25,
   settleMs: 400,
 };
 
@@ -42,11 +47,12 @@ export const SHORT: Budget = {
   change: { maxCalls: 2_000, maxMs: 500 },
   single: { maxCalls: ANY, maxMs: 400 },
   concurrent: { maxCalls: ANY, maxMs: 1_000 },
+  repeats: 0,
   settleMs: 200,
 };
 
 /** A budget that only shows that everything works. */
 export function tiny(calls: number): Budget {
   const bound = { maxCalls: calls, maxMs: 10_000 };
-  return { rounds: 1, warmUp: bound, change: bound, single: bound, concurrent: bound, settleMs: 0 };
+  return { rounds: 1, warmUp: bound, change: bound, single: bound, concurrent: bound, repeats: 0, settleMs: 0 };
 }

@@ -54,6 +54,10 @@ export async function runBench({ budget, pinning, sidegate, progress }: BenchOpt
   const upstream = started(await startBenchProcess('upstream', pinning.upstream), stopChild);
   const traces = started(await startBenchProcess('trace-sink', pinning.upstream), stopChild);
   const load = started(await startBenchProcess('load', pinning.load), stopChild);
+  const { gateway: own, load: loads, upstream: serves, policyService: decides } = pinning;
+  const processors = [...new Set([own, loads, serves, decides].filter((processor) => processor !== undefined))];
+  let { repeats } = budget;
+  const mayRepeat = (): boolean => repeats-- > 0;
   let calls = 0;
   const nextCalls = (count: number): number => {
     calls += count;
@@ -91,11 +95,13 @@ export async function runBench({ budget, pinning, sidegate, progress }: BenchOpt
             const { label, kind } = ROWS[row];
             const sample = await measure(gateway, {
               load: load.child,
-              processor: pinning.gateway,
+              processors,
+              helpers: [load.child.pid, upstream.child.pid, traces.child.pid, policyService.pid],
               kind,
               userToken: issuer.userToken,
               budget,
               isNew: index === 0,
+              mayRepeat,
               nextCalls,
             });
             samples.get(row)?.push(sample);

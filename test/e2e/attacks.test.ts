@@ -420,6 +420,75 @@ describe('sessions', () => {
   });
 });
 
+describe('answers that two readers could read differently', () => {
+  const ask = '{"jsonrpc":"2.0","id":9,"method":"sampling/createMessage","params":{}}';
+  const answer = '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}';
+
+  for (const [name, contentType, body] of [
+    ['an array with a request of the server in it', 'application/json', `[${answer},${ask}]`],
+    ['a request of the server in place of the answer', 'application/json', ask],
+    ['the answer to another request', 'application/json', '{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"danger"}]}}'],
+    ['a type that no client expects', 'text/html', ask],
+    ['an event stream in another charset', 'text/event-stream; charset=utf-16le', Buffer.from(`data: ${ask}\n\n`, 'utf16le')],
+    ['an event after another reader’s line end', 'text/event-stream', `data: ${answer}\u2028\n: x\u2028data: ${ask}\n\n`],
+    ['an unknown field with another reader’s line end', 'text/event-stream', `data: ${answer}\nx: \u0085data: ${ask}\n\n`],
+  ] as const) {
+    it(`are withheld: ${name}`, async () => {
+      upstream.behave((_request, response) => void response.writeHead(200, { 'content-type': contentType }).end(body));
+      const { text } = await post(call('safe'));
+      assert.doesNotMatch(text, /sampling|danger/);
+      assert.match(text, /"code":5020/);
+    });
+  }
+
+  for (const [name, start] of [
+    ['a byte order mark in the wrong encoding', '\u00ef\u00bb\u00bf'],
+    ['a comment with another reader’s line end', ': x\u2028'],
+  ] as const) {
+    it(`are not passed unread: ${name} before an event`, async () => {
+      upstream.behave((_request, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`${start}data: ${ask}\n\ndata: ${answer}\n\n`);
+      });
+      const { text } = await post(call('safe'));
+      assert.doesNotMatch(text, /sampling/);
+      assert.match(text, /"content":\[\]/);
+    });
+  }
+
+  it('keep line separators in texts, as escapes', async () => {
+    upstream.behave((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end('data: {"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"a\u2028b"}]}}\n\n');
+    });
+    const { text } = await post(call('safe'));
+    assert.equal(JSON.parse(text.slice('data: '.length)).result.content[0].text, 'a\u2028b');
+    assert.doesNotMatch(text, /\u2028/);
+  });
+});
+
+describe('resource URIs', () => {
+  for (const uri of [
+    'file:///public/../secret',
+    'file:///public/%2e%2E/secret',
+    'file:///public/./../secret',
+    'FILE:///public/x',
+    'file:///public/\tx',
+    ' file:///public/x',
+    'file:///public/..\\secret',
+    'file://HOST/public/x',
+  ]) {
+    it(`are refused when a server could take them for another: ${JSON.stringify(uri)}`, async () => {
+      assertRefused(await post(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'resources/read', params: { uri } })), -32602);
+    });
+  }
+
+  it('are judged as they are written', async () => {
+    const read = (uri: string) => post(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'resources/read', params: { uri } }));
+    assertRefused(await read('file:///secret'), 4030, 'not_permitted');
+    assert.equal(rpcError(await read('file:///public/a..b/.hidden')), undefined);
+  });
+});
+
 describe('servers that misbehave', () => {
   it('keeps a 401 and its challenge from the agent', async () => {
     upstream.behave((_request, response) => void response.writeHead(401, { 'www-authenticate': 'Bearer realm="x"' }).end());
@@ -454,6 +523,20 @@ describe('servers that misbehave', () => {
     assert.match(text, /\n\nevent: message\ndata: \{"jsonrpc":"2\.0","id":"the-id","error":\{"code":5020/);
   });
 
+  it('cannot keep a call out of the audit trail with an odd error code or status', async () => {
+    const stored = () => gate.audit().filter(({ target }) => target === 'safe').length;
+    await sleep(200);
+    const before = stored();
+    for (const code of [1.5, 1e300, '4030']) {
+      upstream.behave((_request, response) => json(response, { jsonrpc: '2.0', id: 1, error: { code, message: 'x' } }));
+      await post(call('safe'));
+    }
+    upstream.behave((_request, response) => json(response, { jsonrpc: '2.0', id: 1, result: {} }, 799));
+    assert.equal(rpcError(await post(call('safe')))?.code, 5020);
+    for (let tries = 0; tries < 50 && stored() < before + 4; tries += 1) await sleep(50);
+    assert.equal(stored(), before + 4);
+  });
+
   it('sends a call once, also when the connection breaks', async () => {
     upstream.behave((_request, response) => void response.destroy());
     assert.equal(rpcError(await post(call('safe')))?.code, 5020);
@@ -471,6 +554,23 @@ describe('servers that misbehave', () => {
       assert.deepEqual(JSON.parse(answer.text), message);
     }
   });
+});
+
+it('survives a tunnel that is reset, and a message that would not fit into a record', async () => {
+  const { connect } = await import('node:net');
+  for (let times = 0; times < 5; times += 1) {
+    const socket = connect(gate.port, '127.0.0.1', () => {
+      socket.write('CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n');
+      setImmediate(() => socket.resetAndDestroy());
+    });
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.on('close', resolve));
+  }
+  const name = 'x'.repeat(60_000);
+  assertRefused(await post(call(name)), 4030, 'not_permitted');
+  for (let tries = 0; tries < 50 && !gate.audit().some(({ target }) => target.startsWith('xxxx')); tries += 1) await sleep(50);
+  const record = gate.audit().find(({ target }) => target.startsWith('xxxx'));
+  assert.ok(record && record.target.length < 2_000);
 });
 
 it('leaves one audit record for every message, refused ones included, without argument values or secrets', async () => {

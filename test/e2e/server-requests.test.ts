@@ -80,9 +80,10 @@ describe('a request that a server makes of the agent', () => {
     assert.doesNotMatch((await post(call('x'))).text, /agent\/run/);
   });
 
-  it('may be a ping', async () => {
+  it('may be a ping, which the agent answers', async () => {
     streaming('{"jsonrpc":"2.0","id":8,"method":"ping"}');
     assert.match((await post(call('x'))).text, /"ping"/);
+    assert.equal((await post('{"jsonrpc":"2.0","id":8,"result":{}}')).status, 202);
   });
 
   it('is governed on the GET stream as well', async () => {
@@ -153,6 +154,18 @@ describe('a modern result that asks for input', () => {
       const { text } = await post(body, { headers });
       assert.match(text, /"code":4030/);
       assert.doesNotMatch(text, /inputRequests|opaque/);
+    });
+  }
+
+  for (const result of [
+    { InputRequests: { a: { method: 'sampling/createMessage' } } },
+    { inputRequests: { a: { method: 'elicitation/create', Method: 'sampling/createMessage' } } },
+  ]) {
+    it(`cannot hide its requests behind another case: ${JSON.stringify(result)}`, async () => {
+      upstream.behave((_request, response) =>
+        json(response, { jsonrpc: '2.0', id: 1, result: { resultType: 'input_required', ...result } }),
+      );
+      assert.equal(rpcError(await post(body, { headers }))?.code, 5020);
     });
   }
 

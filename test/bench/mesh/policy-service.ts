@@ -19,6 +19,7 @@ export interface PolicyServiceOptions {
 
 /** A running policy service, and what a sidecar must be told to use it. */
 export interface PolicyService {
+  readonly pid: number;
   readonly sidecarEnv: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
@@ -59,6 +60,7 @@ export async function startPolicyService({
   });
   await untilServing('policy service', child, answersOk(httpPort, '/readyz'), 20);
   return {
+    pid: child.pid,
     sidecarEnv: {
       SIDEGATE_POLICY_ADDRESS: `localhost:${grpcPort}`,
       SIDEGATE_POLICY_CA_FILE: write('tls/ca.crt', tls.caPem),

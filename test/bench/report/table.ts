@@ -1,3 +1,4 @@
+import { MAX_OTHERS_BUSY } from '../budget.ts';
 import { ROW_NAMES, ROWS } from '../rows.ts';
 import type { BenchDocument } from './document.ts';
 
@@ -72,14 +73,11 @@ function barTable({ bars }: BenchDocument): string {
   return markdown(['what', 'measured', 'bar', 'goal', 'reached'], lines);
 }
 
-/** Above this share of the gateway's processor, other programs have spoilt the run. */
-const MAX_OTHERS_BUSY = 0.1;
-
 function interference({ rows }: BenchDocument): string[] {
   const shares = Object.values(rows).map(({ concurrent }) => concurrent.othersBusy ?? 0);
   const worst = Math.max(0, ...shares);
   return worst > MAX_OTHERS_BUSY
-    ? [`Other programs took up to ${percent(worst)} of the gateway's processor: the numbers are spoilt, run it again.`]
+    ? [`Other programs took up to ${percent(worst)} of the processors in use: the numbers are spoilt, run it again.`]
     : [];
 }
 

@@ -13,7 +13,7 @@ export async function openGate(isOnlyDirect: (scenario: string) => boolean): Pro
   const gate = await startGate({ servers: PLACEHOLDER, policies: PERMIT_ALL });
   const token = await gate.token('conformance', { exp: Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S });
   const shim = await startTokenShim(gate.port, token);
-  const registrar = await startRegistrar(gate, shim.port, isOnlyDirect);
+  const registrar = await startRegistrar(gate, shim, isOnlyDirect);
   return {
     ...registrar,
     async close() {

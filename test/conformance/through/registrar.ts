@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { Gate } from '../../support/gate.ts';
 import { type LINK_ANSWER, LINK_REQUEST } from '../client/link.ts';
+import type { TokenShim } from './token-shim.ts';
 
 /**
  * How a server is reached through the sidecar.
@@ -20,6 +21,8 @@ export interface Registrar {
   clientUrl(way: WayThrough): string;
   /** The URL under which the sidecar has the server. Settles when calls go through. */
   register(serverUrl: string): Promise<string>;
+  /** Scenarios whose client asked for its way since the last time this was asked, and then did not take it. */
+  takeBypasses(): string[];
   close(): Promise<void>;
 }
 
@@ -27,12 +30,13 @@ const REGISTERED_WITHIN_MS = 15_000;
 const UNKNOWN_SERVER = 404;
 
 /**
- * @param port where the sidecar is reached with a user's token
+ * @param shim where the sidecar is reached with a user's token
  * @param isOnlyDirect which scenarios' clients are sent away
  */
-export async function startRegistrar(gate: Gate, port: number, isOnlyDirect: (scenario: string) => boolean): Promise<Registrar> {
+export async function startRegistrar(gate: Gate, shim: TokenShim, isOnlyDirect: (scenario: string) => boolean): Promise<Registrar> {
   // A URL that is registered twice could not be captured: it would not say which server is meant.
   const names = new Map<string, string>();
+  const ways: { readonly scenario: string; readonly target: string; readonly before: number }[] = [];
   const register = async (serverUrl: string): Promise<string> => {
     const { href } = new URL(serverUrl);
     const name = names.get(href) ?? `suite-${names.size + 1}`;
@@ -41,7 +45,7 @@ export async function startRegistrar(gate: Gate, port: number, isOnlyDirect: (sc
       const file = `name: ${name}\nurl: ${href}\ntransport: streamable-http\ncredential: {strategy: none}\n`;
       gate.writeBundleFile(`servers/${name}.yaml`, file);
     }
-    const url = `http://localhost:${port}/${name}/mcp`;
+    const url = `http://localhost:${shim.port}/${name}/mcp`;
     const deadline = performance.now() + REGISTERED_WITHIN_MS;
     while (!(await isKnown(url))) {
       if (performance.now() > deadline) throw new Error(`the sidecar did not take ${href} up in time`);
@@ -53,7 +57,9 @@ export async function startRegistrar(gate: Gate, port: number, isOnlyDirect: (sc
     const { scenario, serverUrl } = LINK_REQUEST.parse(JSON.parse(request));
     if (isOnlyDirect(scenario)) throw new Error(`${scenario} is not run through the sidecar`);
     const url = await register(serverUrl);
-    return way === 'captured' ? { proxy: `http://localhost:${port}` } : { url };
+    const target = way === 'captured' ? new URL(serverUrl).href : new URL(url).pathname;
+    ways.push({ scenario, target, before: shim.count(target) });
+    return way === 'captured' ? { proxy: `http://localhost:${shim.port}` } : { url };
   };
 
   const server = createServer(async (request, response) => {
@@ -67,6 +73,7 @@ export async function startRegistrar(gate: Gate, port: number, isOnlyDirect: (sc
   return {
     clientUrl: (way) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/${way}`,
     register,
+    takeBypasses: () => ways.splice(0).flatMap(({ scenario, target, before }) => (shim.count(target) === before ? [scenario] : [])),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

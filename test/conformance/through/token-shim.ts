@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 
 export interface TokenShim {
   readonly port: number;
+  /** How many requests went to a target (RFC 9112 section 3.2), as it was sent. */
+  count(target: string): number;
   close(): Promise<void>;
 }
 
@@ -11,11 +13,17 @@ export interface TokenShim {
  * the sidecar must see what the suite's web page sends to a server on this machine.
  */
 export async function startTokenShim(sidecarPort: number, token: string): Promise<TokenShim> {
-  const server = createServer((request, response) => pass(request, response, sidecarPort, token));
+  const counts = new Map<string, number>();
+  const server = createServer((request, response) => {
+    const target = request.url ?? '';
+    counts.set(target, (counts.get(target) ?? 0) + 1);
+    pass(request, response, sidecarPort, token);
+  });
   server.requestTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
+    count: (target) => counts.get(target) ?? 0,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -24,9 +32,7 @@ export async function startTokenShim(sidecarPort: number, token: string): Promis
 }
 
 function pass(request: IncomingMessage, response: ServerResponse, port: number, token: string): void {
-  // A client that takes the sidecar for a proxy keeps `Authorization` for the server (RFC 9110 section 11.7.2).
-  const field = request.url?.startsWith('http://') ? 'proxy-authorization' : 'authorization';
-  const headers = [...request.rawHeaders, field, `Bearer ${token}`];
+  const headers = [...request.rawHeaders, 'authorization', `Bearer ${token}`];
   const outgoing = httpRequest({
     host: '127.0.0.1',
     port,

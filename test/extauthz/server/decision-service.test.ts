@@ -33,6 +33,7 @@ function serviceOf(changes: Partial<DecisionServiceOptions> & { evaluate?: Bundl
     revision: 'r1',
     servers: new Map([['tickets', { name: 'tickets', url: 'http://t/', transport: 'streamable-http', credential: { strategy: 'none' } }]]),
     warnings: [],
+    readsTime: false,
     groupsOf: (_id, tokenGroups) => [...tokenGroups],
     evaluate: changes.evaluate ?? (() => ALLOW),
     visible: changes.visible ?? (({ names }) => names.map(() => true)),
