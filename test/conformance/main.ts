@@ -20,6 +20,9 @@ everything. Fails when a scenario does not come out the same both ways, or when 
   --json           print one JSON document instead of tables
 `;
 
+/** All of it, on a busy machine. */
+const TIME_LIMIT_MS = 350_000;
+
 interface Options {
   readonly legs: readonly Leg[];
   readonly json: boolean;
@@ -60,6 +63,11 @@ async function main(): Promise<void> {
   // What had been started may still be running.
   process.exit(1);
 }
+
+setTimeout(() => {
+  process.stderr.write(`conformance: not done within ${TIME_LIMIT_MS / 1_000} s\n`);
+  process.exit(1);
+}, TIME_LIMIT_MS).unref();
 
 // `exit` is where child processes are ended; a signal alone does not lead there.
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));

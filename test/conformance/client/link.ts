@@ -1,4 +1,3 @@
-import { ProxyAgent, fetch as undiciFetch } from 'undici';
 import { z } from 'zod';
 
 /** Names the registrar to a client whose calls have to go through the sidecar. */
@@ -28,7 +27,7 @@ export async function openLink(scenario: string, serverUrl: string, registrar: s
   const text = await response.text();
   if (!response.ok) throw new Error(`the server could not be registered: ${text}`);
   const answer = LINK_ANSWER.parse(JSON.parse(text));
-  return 'url' in answer ? linkTo(new URL(answer.url), fetch) : linkTo(own, fetchThrough(answer.proxy, own));
+  return 'url' in answer ? linkTo(new URL(answer.url), fetch) : linkTo(own, await fetchThrough(answer.proxy, own));
 }
 
 function linkTo(url: URL, send: Fetch): Link {
@@ -42,7 +41,8 @@ function linkTo(url: URL, send: Fetch): Link {
 }
 
 /** Calls of the server go to the proxy in absolute form (RFC 9112 section 3.2.2); what the client asks of others, as for a token, goes there directly. */
-function fetchThrough(proxy: string, server: URL): Fetch {
+async function fetchThrough(proxy: string, server: URL): Promise<Fetch> {
+  const { ProxyAgent, fetch: undiciFetch } = await import('undici');
   const dispatcher = new ProxyAgent({ uri: proxy, proxyTunnel: false });
   return (input, init) => {
     const isCall = new URL(input instanceof Request ? input.url : input).href === server.href;

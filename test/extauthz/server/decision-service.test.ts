@@ -65,7 +65,7 @@ describe('decision service', () => {
         revision: 'r1',
         principal: { user: { id: 'alice', subject: 'alice', issuer: 'i', groups: ['g'] }, agent: QUESTION.agent },
         operation: { action: 'CallTool', target: 'list' },
-        expiresAtMs: NOW_MS + 60_000,
+        expiresAtMs: NOW_MS + 6_000,
         obligations: undefined,
       },
     );
