@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { type JsonStructure, scanStructure, utf8Text } from './json-structure.ts';
+import { parseJsonValue } from './json-value.ts';
 import { locateJsonFault } from './locate-json-fault.ts';
 import { fail, ok, type Result } from './result.ts';
 
@@ -60,7 +61,7 @@ export function parseStrictDocument(
   if (!isUtf8(bytes)) return refuse();
   let value: unknown;
   try {
-    value = JSON.parse(utf8Text(bytes));
+    value = parseJsonValue(utf8Text(bytes));
   } catch {
     return refuse();
   }

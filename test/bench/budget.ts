@@ -32,11 +32,11 @@ export const MAX_OTHERS_BUSY = 0.1;
 /** Under five minutes on two processors. */
 export const FULL: Budget = {
   rounds: 3,
-  warmUp: { maxCalls: 25_000, maxMs: 7_000 },
+  warmUp: { maxCalls: 25_000, maxMs: 6_000 },
   change: { maxCalls: 4_000, maxMs: 1_500 },
-  single: { maxCalls: ANY, maxMs: 1_200 },
-  concurrent: { maxCalls: ANY, maxMs: 2_500 },
-  repeats: 25,
+  single: { maxCalls: ANY, maxMs: 1_000 },
+  concurrent: { maxCalls: ANY, maxMs: 2_000 },
+  repeats: 15,
   settleMs: 400,
 };
 

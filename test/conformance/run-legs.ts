@@ -40,7 +40,7 @@ export async function runLegs(
       const directly = direct.get(name) ?? (await run(leg, `${name}, direct`, undefined));
       direct.set(name, directly);
       const through = await run(leg, `${name}, through the sidecar, ${way}`, gate);
-      const isExcluded = (scenario: string) => side === 'client' && isOnlyDirect(scenario);
+      const isExcluded = (scenario: string) => side === 'client' && isOnlyDirect(scenario, way);
       results.push({ leg, comparisons: compare(requiredScenarios(suite, revision, side), directly, through, isExcluded) });
     }
     return results;

@@ -1,5 +1,5 @@
 import { startGate } from '../../support/gate.ts';
-import { type Registrar, startRegistrar } from './registrar.ts';
+import { type Registrar, startRegistrar, type WayThrough } from './registrar.ts';
 import { startTokenShim } from './token-shim.ts';
 
 /** Everything, methods that MCP does not define included: whatever then differs from a direct run, the sidecar did by itself. */
@@ -9,7 +9,7 @@ const TOKEN_LIFE_S = 3_600;
 const PLACEHOLDER = { placeholder: 'http://127.0.0.1:9/mcp' };
 
 /** A sidecar that permits everything, and the way to put servers under it. */
-export async function openGate(isOnlyDirect: (scenario: string) => boolean): Promise<Registrar> {
+export async function openGate(isOnlyDirect: (scenario: string, way: WayThrough) => boolean): Promise<Registrar> {
   const gate = await startGate({ servers: PLACEHOLDER, policies: PERMIT_ALL });
   const token = await gate.token('conformance', { exp: Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S });
   const shim = await startTokenShim(gate.port, token);

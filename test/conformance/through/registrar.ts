@@ -33,7 +33,11 @@ const UNKNOWN_SERVER = 404;
  * @param shim where the sidecar is reached with a user's token
  * @param isOnlyDirect which scenarios' clients are sent away
  */
-export async function startRegistrar(gate: Gate, shim: TokenShim, isOnlyDirect: (scenario: string) => boolean): Promise<Registrar> {
+export async function startRegistrar(
+  gate: Gate,
+  shim: TokenShim,
+  isOnlyDirect: (scenario: string, way: WayThrough) => boolean,
+): Promise<Registrar> {
   // A URL that is registered twice could not be captured: it would not say which server is meant.
   const names = new Map<string, string>();
   const ways: { readonly scenario: string; readonly target: string; readonly before: number }[] = [];
@@ -53,9 +57,9 @@ export async function startRegistrar(gate: Gate, shim: TokenShim, isOnlyDirect: 
     }
     return url;
   };
-  const linkTo = async (way: string | undefined, request: string): Promise<z.infer<typeof LINK_ANSWER>> => {
+  const linkTo = async (way: WayThrough, request: string): Promise<z.infer<typeof LINK_ANSWER>> => {
     const { scenario, serverUrl } = LINK_REQUEST.parse(JSON.parse(request));
-    if (isOnlyDirect(scenario)) throw new Error(`${scenario} is not run through the sidecar`);
+    if (isOnlyDirect(scenario, way)) throw new Error(`${scenario} is not run through the sidecar`);
     const url = await register(serverUrl);
     const target = way === 'captured' ? new URL(serverUrl).href : new URL(url).pathname;
     ways.push({ scenario, target, before: shim.count(target) });
@@ -64,7 +68,7 @@ export async function startRegistrar(gate: Gate, shim: TokenShim, isOnlyDirect: 
 
   const server = createServer(async (request, response) => {
     try {
-      response.end(JSON.stringify(await linkTo(request.url?.slice(1), await text(request))));
+      response.end(JSON.stringify(await linkTo(request.url === '/captured' ? 'captured' : 'renamed', await text(request))));
     } catch (error) {
       response.writeHead(500).end(String(error));
     }
