@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../runtime/logger.ts';
 import type { Decision, DenyCode, Vary, Verdict } from './api/decision.ts';
-import { isUnambiguousUri, LIST_METHODS, type Operation, operationOf } from './api/operation.ts';
+import { isNormalUri, LIST_METHODS, type Operation, operationOf } from './api/operation.ts';
 import type { Agent, Principal } from './api/principal.ts';
 import { fail, ok, type Result } from './api/result.ts';
 import { parseStrictJson } from './api/strict-json.ts';
@@ -70,6 +70,17 @@ const VARIES: Vary = { arguments: true, time: true };
 const NO_OBLIGATIONS: Ruling['obligations'] = { setHeaders: [], removeHeaders: [], credential: '' };
 const EMPTY = new Uint8Array(0);
 
+/** Each URI is a decision of its own, all made before the subscription begins. */
+const MAX_SUBSCRIPTIONS = 200;
+const UNREADABLE_SUBSCRIPTION: Verdict = {
+  effect: 'deny',
+  code: 'invalid_arguments',
+  reason: `resourceSubscriptions must be a list of at most ${MAX_SUBSCRIPTIONS} URIs in normal form`,
+  policies: [],
+  wouldDeny: [],
+  vary: VARIES,
+};
+
 interface Denial {
   readonly code: DenyCode;
   readonly reason: string;
@@ -137,6 +148,11 @@ export function createDecisionService({ bundle: current, users, broker, now, new
     const verdict = bundle.evaluate({ principal, server: server.name, operation: operation.value, params: question.params, nowMs: now() });
     // Only the literal `allow` goes on; whatever else an evaluation might give is a denial.
     if (verdict.effect !== 'allow') return rule(progress, verdict, NO_OBLIGATIONS);
+    const hidden = hiddenSubscription(question, (uri) => {
+      const reading = { action: 'ReadResource', target: uri } as const;
+      return bundle.evaluate({ principal, server: server.name, operation: reading, params: EMPTY, nowMs: now() });
+    });
+    if (hidden !== undefined) return rule(progress, { ...hidden, vary: VARIES }, NO_OBLIGATIONS);
 
     const credential = await broker.issue(server.credential, principal.user);
     if (!credential.ok) {
@@ -147,7 +163,9 @@ export function createDecisionService({ bundle: current, users, broker, now, new
     // A secret that is withdrawn or rotated must not live on in a sidecar's cache.
     if (setHeaders.length > 0) progress.expiresAtMs = Math.min(progress.expiresAtMs, now() + MAX_CREDENTIAL_AGE_MS);
     if (expiresAtMs !== undefined) progress.expiresAtMs = Math.min(progress.expiresAtMs, expiresAtMs);
-    return rule(progress, verdict, { setHeaders, removeHeaders: AGENT_CREDENTIAL_HEADERS, credential: label });
+    // What was allowed is this subscription, not any other.
+    const vary = question.method === 'subscriptions/listen' ? VARIES : verdict.vary;
+    return rule(progress, { ...verdict, vary }, { setHeaders, removeHeaders: AGENT_CREDENTIAL_HEADERS, credential: label });
   }
 
   async function filter(question: Question, names: readonly string[], progress: Progress): Promise<ListRuling> {
@@ -171,7 +189,7 @@ export function createDecisionService({ bundle: current, users, broker, now, new
       const some = names.slice(from, from + NAMES_AT_ONCE);
       const judged = bundle.visible({ principal, server: server.name, action: list.action, names: some, nowMs });
       // What reading would refuse for its spelling is not shown either.
-      visible.push(...judged.map((shown, index) => shown && (list.action !== 'ReadResource' || isUnambiguousUri(some[index] ?? ''))));
+      visible.push(...judged.map((shown, index) => shown && (question.method !== 'resources/list' || isNormalUri(some[index] ?? ''))));
     }
     if (visible.length !== names.length) throw new Error('policy answered for another number of names');
     const vary = { ...verdict.vary, time: verdict.vary.time || bundle.readsTime };
@@ -206,6 +224,27 @@ export function createDecisionService({ bundle: current, users, broker, now, new
 function principalOf(bundle: Bundle, user: VerifiedUser, agent: Agent): Principal {
   const { id, subject, issuer, tokenGroups } = user;
   return { user: { id, subject, issuer, groups: bundle.groupsOf(id, [...tokenGroups], agent) }, agent };
+}
+
+/** The first resource that a `subscriptions/listen` names and the user may not read: its denial. */
+function hiddenSubscription({ method, params }: Question, read: (uri: string) => Verdict): Verdict | undefined {
+  if (method !== 'subscriptions/listen') return undefined;
+  const parsed = readParams(params);
+  const notifications = parsed.ok ? parsed.value?.['notifications'] : undefined;
+  const uris: unknown = isObject(notifications) ? notifications['resourceSubscriptions'] : undefined;
+  if (uris === undefined) return undefined;
+  const unreadable: Verdict = { ...UNREADABLE_SUBSCRIPTION };
+  if (!Array.isArray(uris) || uris.length > MAX_SUBSCRIPTIONS) return unreadable;
+  for (const uri of uris as readonly unknown[]) {
+    if (typeof uri !== 'string' || !isNormalUri(uri)) return unreadable;
+    const verdict = read(uri);
+    if (verdict.effect !== 'allow') return verdict;
+  }
+  return undefined;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function readOperation({ method, params }: Question): Result<Operation, Denial> {

@@ -10,6 +10,7 @@ export function findCollisions({ spec }: Pod, audience: string): Refusal[] {
   if (spec.os?.name === 'windows') refusals.push({ kind: 'windows' });
   if (spec.hostNetwork === true) refusals.push({ kind: 'host-network' });
   if (spec.hostPID === true) refusals.push({ kind: 'host-pid' });
+  if (spec.hostIPC === true) refusals.push({ kind: 'host-ipc' });
   if (spec.shareProcessNamespace === true) refusals.push({ kind: 'shared-process-namespace' });
   for (const { name } of spec.containers) {
     if (name === SIDECAR_NAME) refusals.push({ kind: 'container-name-taken', container: name });
@@ -34,6 +35,7 @@ function inContainer({ name: container, ports, securityContext, volumeMounts }: 
   for (const port of RESERVED_PORTS) {
     if (taken.includes(port)) refusals.push({ kind: 'port-taken', container, port });
   }
+  if (securityContext?.privileged === true) refusals.push({ kind: 'privileged', container });
   if ((securityContext?.runAsUser ?? podUser) === SIDECAR_UID) refusals.push({ kind: 'user-taken', container });
   for (const volume of VOLUME_NAMES) {
     if (volumeMounts?.some(({ name }) => name === volume)) refusals.push({ kind: 'volume-shared', container, volume });

@@ -45,6 +45,7 @@ const podSpec = z.looseObject({
   volumes: absentable(z.array(volume)),
   hostNetwork: absentable(z.boolean()),
   hostPID: absentable(z.boolean()),
+  hostIPC: absentable(z.boolean()),
   shareProcessNamespace: absentable(z.boolean()),
   securityContext: absentable(z.looseObject({ runAsUser: absentable(z.number()) })),
   os: absentable(z.looseObject({ name: z.string() })),

@@ -10,6 +10,8 @@ export type Refusal =
   | { readonly kind: 'windows' }
   | { readonly kind: 'host-network' }
   | { readonly kind: 'host-pid' }
+  | { readonly kind: 'host-ipc' }
+  | { readonly kind: 'privileged'; readonly container: string }
   | { readonly kind: 'shared-process-namespace' }
   | { readonly kind: 'container-name-taken'; readonly container: string }
   | { readonly kind: 'port-taken'; readonly container: string; readonly port: number }
@@ -34,6 +36,10 @@ export function refusalText(refusal: Refusal): string {
       return 'hostNetwork: the sidecar’s ports would be open to every process on the node';
     case 'host-pid':
       return 'hostPID: other containers could look into the sidecar’s process';
+    case 'host-ipc':
+      return 'hostIPC: other processes of the node could reach the pod’s memory';
+    case 'privileged':
+      return `container ${refusal.container}: privileged, it could look into the sidecar and take its token`;
     case 'shared-process-namespace':
       return 'shareProcessNamespace: other containers could look into the sidecar’s process';
     case 'container-name-taken':

@@ -14,7 +14,7 @@ export type Settings = Readonly<Record<string, Setting<unknown>>>;
 export type SettingValues<S extends Settings> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Names every setting that is missing or malformed, one line each. */
+/** Names every setting that is missing or malformed, in one line. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
@@ -38,7 +38,7 @@ export function readSettings<S extends Settings>(settings: S, env: Environment):
     else if (text === undefined) problems.push(`${variable} is required`);
     else problems.push(`${variable}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
   }
-  if (problems.length > 0) throw new SettingsError(problems.join('\n'));
+  if (problems.length > 0) throw new SettingsError(problems.join('; '));
   return values as SettingValues<S>;
 }
 

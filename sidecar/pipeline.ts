@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { JsonRpcResponse } from '../extauthz/api/json-rpc.ts';
 import { HTTP_METHODS, LIST_METHODS } from '../extauthz/api/operation.ts';
 import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type Admitted, ownerOf } from './admitted.ts';
+import { type Admitted, conversationOf, ownerOf } from './admitted.ts';
 import type { Answers } from './answers.ts';
 import { auditRecord, upstreamMs } from './audit/record.ts';
 import type { AuditSpool } from './audit/spool.ts';
@@ -14,7 +15,6 @@ import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { type ListChanges, subscribedKinds } from './list-changes.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Era } from './mcp/protocol-version.ts';
-import { governParts, notificationsOf } from './message-parts.ts';
 import type { Permit } from './permit.ts';
 import { bearerToken, checkFields, readBody } from './receive.ts';
 import { refuse, rescue } from './rescue.ts';
@@ -41,6 +41,9 @@ export interface PipelineOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** The agent went away before anything was forwarded. */
+const GONE: Ending = { outcome: 'cancelled', httpStatus: null, rpcCode: null, responseBytes: 0 };
 
 /**
  * The request path, in order. Each step either hands on what the next one needs or refuses the message:
@@ -107,8 +110,10 @@ export class Pipeline {
 
     const admitted = await this.#admit(exchange, route.value, inbound.era, spans);
     if (!admitted.ok) return refuse(exchange, admitted.failure);
-    const governed = await governParts(admitted.value, inbound, body.value, this.#options);
-    if (!governed.ok) return refuse(exchange, governed.failure);
+    if (inbound.message.kind === 'response' && !this.#isAwaited(admitted.value, inbound.message, body.value)) {
+      return refuse(exchange, rejected('malformed', 400, 'no request of the server waits for this answer'));
+    }
+    if (exchange.response.destroyed) return GONE;
     return this.#forward(admitted.value, inbound, body.value);
   }
 
@@ -126,6 +131,7 @@ export class Pipeline {
     const admitted = await this.#admit(exchange, route.value, 'legacy', spans);
     if (!admitted.ok) return refuse(exchange, admitted.failure);
 
+    if (exchange.response.destroyed) return GONE;
     const { permit } = admitted.value;
     const headers = this.#upstreamHeaders(admitted.value, telemetry.forward(spans, exchange));
     const relay = this.#options.answers.relay(admitted.value, {
@@ -214,6 +220,11 @@ export class Pipeline {
     return sessionId === undefined ? fail(unknownSession()) : ok(sessionId);
   }
 
+  /** An answer of the agent's goes only to a request that was let through, once. */
+  #isAwaited(admitted: Admitted, { idSpan }: JsonRpcResponse, body: Buffer): boolean {
+    return this.#options.serverRequests.isAwaited(conversationOf(admitted), body.toString('utf8', idSpan.start, idSpan.end));
+  }
+
   #forward(admitted: Admitted, { message }: InboundMessage, body: Buffer): Promise<Ending> {
     const { telemetry, upstreams, clock } = this.#options;
     const { exchange, permit, era, spans } = admitted;
@@ -222,7 +233,10 @@ export class Pipeline {
       cancelOnDisconnect: era === 'modern',
       readsJson: true,
       list: isList ? exchange.method : undefined,
-      announces: exchange.method === 'subscriptions/listen' ? subscribedKinds(notificationsOf(message)) : [],
+      announces:
+        exchange.method === 'subscriptions/listen'
+          ? subscribedKinds(message.kind === 'response' ? undefined : message.params?.['notifications'])
+          : [],
     });
     const traceparent = telemetry.forward(spans, exchange);
     const judged = message.kind === 'response' ? body : withTraceparent(body, message, traceparent);

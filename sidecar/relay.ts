@@ -65,7 +65,9 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    options.exchange.response.on('close', () => this.#onDownstreamClosed());
+    const { response } = options.exchange;
+    response.on('close', () => this.#onDownstreamClosed());
+    if (response.destroyed) this.#onDownstreamClosed();
   }
 
   /** Whether the agent has been sent anything of the answer's body. */

@@ -16,6 +16,7 @@ import {
 import { ATTRIBUTES, METRICS } from '../extauthz/api/attributes.ts';
 import { LIST_METHODS } from '../extauthz/api/operation.ts';
 import type { Ending, Exchange } from './exchange.ts';
+import { isKnownVersion } from './mcp/protocol-version.ts';
 
 /** Methods that MCP defines and clients send; any other is `_other` in metrics, where an agent must not be able to make labels. */
 const KNOWN_METHODS: ReadonlySet<string> = new Set([
@@ -192,7 +193,7 @@ function metricLabels(exchange: Exchange, errorType: string | undefined): Attrib
   };
   if (method === 'tools/call') labels[ATTRIBUTES.toolName] = decision?.effect === 'allow' ? target : '_other';
   if (errorType !== undefined) labels[ATTRIBUTES.errorType] = errorType;
-  if (protocolVersion !== '') labels[ATTRIBUTES.protocolVersion] = protocolVersion;
+  if (protocolVersion !== '') labels[ATTRIBUTES.protocolVersion] = isKnownVersion(protocolVersion) ? protocolVersion : '_other';
   return labels;
 }
 

@@ -65,25 +65,17 @@ function named(action: Action, parameter: string, value: unknown): Result<Operat
 }
 
 function resource(parameter: string, uri: unknown): Result<Operation, MissingTarget> {
-  return typeof uri === 'string' && isUnambiguousUri(uri)
+  return typeof uri === 'string' && isNormalUri(uri)
     ? ok({ action: 'ReadResource', target: uri })
     : fail({ kind: 'missing_target', parameter });
 }
 
 /**
- * Whether a URI is written the way in which a URL parser would leave it. Policy judges the text, but servers look up what their parser makes of it:
- * `file:///public/../secret`, `FILE:///secret` and a URI with a tab in it are other resources there (WHATWG URL, section 4.4).
+ * Whether a URI is written the way in which a URL parser leaves it. Policy judges the text, but servers look up what their parser makes of it:
+ * `file:///public/../secret`, `FILE:///secret` and `http://h:80/secret` are other resources there (WHATWG URL, section 4.4).
  */
-export function isUnambiguousUri(uri: string): boolean {
-  if (/\p{Cc}|^ | $/u.test(uri)) return false;
-  if (/(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\?#]|$)/i.test(uri)) return false;
-  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:/.exec(uri)?.[0];
-  if (scheme === undefined) return true;
-  if (scheme !== scheme.toLowerCase()) return false;
-  // Web schemes and file also change back slashes, and the case of the host.
-  if (!['http:', 'https:', 'ws:', 'wss:', 'ftp:', 'file:'].includes(scheme)) return true;
-  const host = /^[^:]*:\/\/([^/?#]*)/.exec(uri)?.[1];
-  return host !== undefined && host === host.toLowerCase() && !uri.includes('\\');
+export function isNormalUri(uri: string): boolean {
+  return URL.canParse(uri) ? new URL(uri).href === uri : !/\p{Cc}|^ | $/u.test(uri);
 }
 
 /**
@@ -114,7 +106,8 @@ function completionOperation(ref: unknown): Result<Operation, MissingTarget> {
   if (typeof ref === 'object' && ref !== null) {
     const { type, name, uri } = ref as Record<string, unknown>;
     if (type === 'ref/prompt') return named('GetPrompt', 'params.ref.name', name);
-    if (type === 'ref/resource') return resource('params.ref.uri', uri);
+    // A template is no URI yet: it is looked up as it is written.
+    if (type === 'ref/resource') return named('ReadResource', 'params.ref.uri', uri);
   }
   return fail({ kind: 'missing_target', parameter: 'params.ref' });
 }

@@ -238,5 +238,7 @@ export class PolicyClient {
 }
 
 function describe({ details, message }: ServiceError): string {
-  return details || message;
+  // grpc-js appends what it tried; the cause is the last error in it.
+  const text = details || message;
+  return /Last error: (?:Error: )?([^.]+(?:\.\d+)*[^.]*?)\.? *(?:Resolution note: *)?$/.exec(text)?.[1] ?? text;
 }

@@ -3,6 +3,8 @@ import type { Lease } from './lease.ts';
 
 const MAX_USER_TOKENS = 1_000;
 const MAX_ENTRIES_PER_TOKEN = 10_000;
+/** The agent chooses targets; longer ones are no tool's name, and would fill the memory. */
+const MAX_TARGET_LENGTH = 1_024;
 
 interface UserEntries {
   readonly decisions: Map<string, Decision>;
@@ -44,7 +46,7 @@ export class DecisionCache {
   }
 
   keep(userToken: string, subject: Subject, decision: Decision): void {
-    if (!isCacheable(decision) || !this.#isCurrent(decision.revision)) return;
+    if (!isCacheable(decision) || subject.target.length > MAX_TARGET_LENGTH || !this.#isCurrent(decision.revision)) return;
     const user = this.#userOrNew(userToken);
     this.#makeRoom(user, 1);
     user.decisions.set(key(subject), decision);

@@ -21,13 +21,15 @@ const RESULT_KEYS = new ProtocolKeys(['inputRequests', 'resultType', 'requestSta
 const PARAMS_KEYS = new ProtocolKeys(['uri']);
 const ASK_KEYS = new ProtocolKeys(['method']);
 const MAX_METHOD_LENGTH = 256;
+const URL_ELICITATION_REQUIRED = -32042;
 
 /** Sorts out a message that `readList` has read. Undefined when it is a call whose parts do not fit together. */
 export function serverMessage({ envelope, text, result }: ListRead): ServerMessage | undefined {
   const id = findMember(text, ROOT, 'id');
   const idJson = id === undefined ? undefined : utf8Text(text.bytes.subarray(id.value.start, id.value.end));
   if (!('method' in envelope)) {
-    const asks = RESULT_KEYS.variantIn(result) === undefined ? asksOf(result['inputRequests']) : undefined;
+    const inResult = RESULT_KEYS.variantIn(result) === undefined ? asksOf(result['inputRequests']) : undefined;
+    const asks = inResult === undefined ? undefined : [...inResult, ...asksOfError(envelope['error'])];
     return { kind: 'response', isError: 'error' in envelope, idJson, asks };
   }
   const { method, params } = envelope;
@@ -35,6 +37,11 @@ export function serverMessage({ envelope, text, result }: ListRead): ServerMessa
   if (idJson !== undefined) return { kind: 'request', method, idJson };
   if (!isObject(params)) return { kind: 'notification', method, params: {} };
   return PARAMS_KEYS.variantIn(params) === undefined ? { kind: 'notification', method, params } : undefined;
+}
+
+/** Revision 2025-11-25 has an error that makes clients open a page of the server's choice: elicitation by another name. */
+function asksOfError(error: unknown): readonly string[] {
+  return isObject(error) && error['code'] === URL_ELICITATION_REQUIRED ? ['elicitation/create'] : [];
 }
 
 function asksOf(inputRequests: unknown): readonly string[] | undefined {

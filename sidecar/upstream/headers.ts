@@ -48,6 +48,11 @@ const WITHHELD: ReadonlySet<string> = new Set([
   'transfer-encoding',
   'upgrade',
   'set-cookie',
+  'set-cookie2',
+  'alt-svc',
+  'clear-site-data',
+  'location',
+  'refresh',
   'www-authenticate',
 ]);
 

@@ -20,6 +20,15 @@ export class PassThrough {
       if (answer === undefined) upstream.destroy();
       else relayTo(answer, upstream);
     });
+    // When the agent resets its connection, http-proxy-3 says so here and nowhere else.
+    this.#proxy.on('econnreset', (error, request) => this.#answers.get(request)?.onResponseError?.(controllerOf(undefined), error));
+    this.#proxy.on('proxyReq', (outgoing, request) => {
+      // A server that switches protocols (101) would leave the agent without an answer.
+      outgoing.on('upgrade', (_response, socket) => {
+        socket.destroy();
+        this.#answers.get(request)?.onResponseError?.(controllerOf(undefined), new Error('the server switched protocols'));
+      });
+    });
   }
 
   /** Answers like `Upstreams.forward`, so that one relay serves both legs. */

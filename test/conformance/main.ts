@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   const document = conformanceDocument(results, suite.version, (performance.now() - started) / 1_000);
   process.stdout.write(options.json ? `${JSON.stringify(document, undefined, 2)}\n` : reportText(document));
   if (document.identical && document.conformant) return rmSync(outputDir, { recursive: true });
-  progress(`What the suite saw is in ${outputDir}`);
+  progress(`What the suite saw, and the sidecar's log, are in ${outputDir}`);
   // What had been started may still be running.
   process.exit(1);
 }

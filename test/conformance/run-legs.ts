@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGISTRAR_VARIABLE } from './client/link.ts';
 import { type Comparison, compare } from './compare.ts';
@@ -45,6 +45,7 @@ export async function runLegs(
     }
     return results;
   } finally {
+    copyFileSync(gate.sidecarLogFile, join(outputDir, 'sidecar.log'));
     await gate.close();
   }
 }

@@ -201,7 +201,7 @@ describe('subscriptions', () => {
     const answer = await post(listen(['file:///public/a', 'file:///secret/b']), { headers });
     assert.equal(rpcError(answer)?.code, 4030);
     assert.match(rpcError(answer)?.message ?? '', /file:\/\/\/secret\/b/);
-    assert.equal(rpcError(await post(listen('file:///public/a'), { headers }))?.code, -32602);
+    assert.equal(rpcError(await post(listen('file:///public/a'), { headers }))?.code, 4030);
     assert.equal(upstream.arrived.length, 0);
   });
 

@@ -65,7 +65,7 @@ const failures: readonly (readonly [string, readonly string[], number, RegExp])[
     'settings that are missing, all at once',
     ['inject', '-f', at('pod.yaml')],
     1,
-    /SIDECAR_IMAGE is required\nSIDEGATE_POLICY_ADDRESS is .*\nSIDEGATE_POLICY_CA_FILE is/,
+    /SIDECAR_IMAGE is required; SIDEGATE_POLICY_ADDRESS is .*; SIDEGATE_POLICY_CA_FILE is/,
   ],
   ['a file that is missing', ['inject', '-f', at('none.yaml'), ...OPTIONS], 1, /none\.yaml: no such file/],
   [

@@ -224,7 +224,7 @@ describe('sidegate extauthz', () => {
     it('is what runs without a command', async () => {
       const finished = await run([], {});
       assert.equal(finished.code, 1);
-      assert.match(firstError(finished) ?? '', /^SIDEGATE_TLS_CERT_FILE is required\n/);
+      assert.match(firstError(finished) ?? '', /^SIDEGATE_TLS_CERT_FILE is required; /);
     });
 
     it('says in one message why it cannot start', async () => {
@@ -250,7 +250,7 @@ describe('sidegate extauthz', () => {
         [{ SIDEGATE_BUNDLE_DIR: at('no-bundle') }, /^the policy bundle cannot be loaded\n\.: no such file or directory$/],
         [
           { SIDEGATE_LOG_LEVEL: 'loud', SIDEGATE_DRAIN_MS: 'soon' },
-          /^SIDEGATE_DRAIN_MS: not a whole number.*\nSIDEGATE_LOG_LEVEL: must be one of/,
+          /^SIDEGATE_DRAIN_MS: not a whole number; SIDEGATE_LOG_LEVEL: must be one of/,
         ],
       ];
       const all = await Promise.all(

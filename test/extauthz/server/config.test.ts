@@ -54,7 +54,7 @@ describe('settings of the policy service', () => {
       name: 'SettingsError',
       message: Object.keys(REQUIRED)
         .map((name) => `${name} is required`)
-        .join('\n'),
+        .join('; '),
     });
   });
 
