@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGISTRAR_VARIABLE } from './client/link.ts';
 import { type Comparison, compare } from './compare.ts';
@@ -45,7 +45,8 @@ export async function runLegs(
     }
     return results;
   } finally {
-    copyFileSync(gate.sidecarLogFile, join(outputDir, 'sidecar.log'));
+    // Whoever cleans up temporary files meanwhile must not cost the result.
+    if (existsSync(gate.sidecarLogFile)) copyFileSync(gate.sidecarLogFile, join(outputDir, 'sidecar.log'));
     await gate.close();
   }
 }
