@@ -99,7 +99,9 @@ class JsonFilter implements BodyFilter {
     if (this.#length === 0 && method === undefined) return;
     const body = Buffer.concat(this.#chunks, this.#length);
     const isPlainError = !this.#isSuccess && !readList(body, undefined).ok;
-    const message = isPlainError ? body : await messages.filter(body, this.#isSuccess ? method : undefined, answersIdJson);
+    const message = isPlainError
+      ? body
+      : await messages.filter(body, this.#isSuccess ? method : undefined, this.#isSuccess ? answersIdJson : undefined);
     if (message === undefined) throw new AnswerWithheld(withheld(this.#options, 'is not an answer'));
     this.#sink.write(message);
   }

@@ -546,6 +546,8 @@ describe('servers that misbehave', () => {
   it('passes 400 and 404 answers on as they are', async () => {
     for (const [status, message] of [
       [400, { jsonrpc: '2.0', id: 1, error: { code: -32022, message: 'no', data: { supported: ['2026-07-28'] } } }],
+      // The Python SDK's servers answer errors of HTTP under an id of their own.
+      [400, { jsonrpc: '2.0', id: 'server-error', error: { code: -32600, message: 'Bad Request: Missing session ID' } }],
       [404, { jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } }],
     ] as const) {
       upstream.behave((_request, response) => json(response, message, status));
