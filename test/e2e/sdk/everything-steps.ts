@@ -87,7 +87,15 @@ const STREAM: readonly Step<SdkClient>[] = [
       await inbox.next('notifications/message', 'Roots updated: 1');
       answers.roots = [...answers.roots, { uri: 'file:///projects/two', name: 'two' }];
       await sendRootsListChanged();
-      return [await inbox.next('notifications/message', 'Roots updated: 2'), await callTool('get-roots-list')];
+      const told = await inbox.next('notifications/message', 'Roots updated: 2');
+      // The server keeps the answer that reaches it last, and an earlier one may still be on its way.
+      let listed = await callTool('get-roots-list');
+      for (let tries = 0; tries < 20 && !JSON.stringify(listed).includes('2 total'); tries += 1) {
+        await sendRootsListChanged();
+        await inbox.next('notifications/message', 'Roots updated: 2');
+        listed = await callTool('get-roots-list');
+      }
+      return [told, listed];
     },
   },
   {
