@@ -17,8 +17,10 @@ import { Decider } from './authz/decide.ts';
 import { DecisionCache } from './authz/decision-cache.ts';
 import { Lease } from './authz/lease.ts';
 import { PolicyWatch } from './authz/policy-watch.ts';
+import { Batches } from './batches.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config.ts';
+import { InnerCalls } from './inner-calls.ts';
 import { ListChanges } from './list-changes.ts';
 import { OpenRequests } from './open-requests.ts';
 import { Pipeline } from './pipeline.ts';
@@ -112,6 +114,7 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const decider = new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
   const sessions = new SessionSeal(sessionKey(config.stateDir));
   const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
+  const innerCalls = new InnerCalls();
   const pipeline = new Pipeline({
     config,
     routes,
@@ -122,11 +125,13 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     serverRequests,
     listChanges,
     answers: new Answers({ config, decider, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
+    batches: new Batches(innerCalls),
     spool,
     telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),
     clock: SYSTEM_CLOCK,
     logger,
   });
+  innerCalls.serve((request, response) => pipeline.handle(request, response));
 
   let stopping = false;
   const notReady = (): string | undefined => {

@@ -8,11 +8,13 @@ import type { Answers } from './answers.ts';
 import { auditRecord, upstreamMs } from './audit/record.ts';
 import type { AuditSpool } from './audit/spool.ts';
 import type { Decider, Question } from './authz/decide.ts';
+import type { Batches } from './batches.ts';
 import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
 import { noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { type ListChanges, subscribedKinds } from './list-changes.ts';
+import { isBatch } from './mcp/batch.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Era } from './mcp/protocol-version.ts';
 import type { Permit } from './permit.ts';
@@ -36,6 +38,7 @@ export interface PipelineOptions {
   readonly serverRequests: ServerRequests;
   readonly listChanges: ListChanges;
   readonly answers: Answers;
+  readonly batches: Batches;
   readonly spool: AuditSpool;
   readonly telemetry: MessageTelemetry;
   readonly clock: Clock;
@@ -63,21 +66,21 @@ export class Pipeline {
     this.#options = options;
   }
 
-  /** Handles one HTTP request. Never rejects: whatever goes wrong ends in a refusal and a record. */
+  /** Handles one HTTP request. Never rejects: whatever goes wrong ends in a refusal and a record. A batch is recorded message by message. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { clock, logger } = this.#options;
     const exchange = openExchange(request, response, clock.monotonicMs(), clock.unixMs());
     const state: { spans: MessageSpans | undefined } = { spans: undefined };
-    let ending: Ending;
+    let ending: Ending | undefined;
     try {
       ending = await this.#answer(exchange, state);
     } catch (error) {
       ending = rescue(error, exchange, logger);
     }
-    this.#record(exchange, state.spans, ending);
+    if (ending !== undefined) this.#record(exchange, state.spans, ending);
   }
 
-  #answer(exchange: Exchange, state: { spans: MessageSpans | undefined }): Promise<Ending> {
+  #answer(exchange: Exchange, state: { spans: MessageSpans | undefined }): Promise<Ending | undefined> {
     switch (exchange.request.method) {
       case 'POST':
         return this.#message(exchange, state);
@@ -93,11 +96,15 @@ export class Pipeline {
   }
 
   /** A POST: one JSON-RPC message and its answer. */
-  async #message(exchange: Exchange, state: { spans: MessageSpans | undefined }): Promise<Ending> {
+  async #message(exchange: Exchange, state: { spans: MessageSpans | undefined }): Promise<Ending | undefined> {
     const { request } = exchange;
     const { config, telemetry } = this.#options;
     const body = await this.#receive(exchange, config.maxBodyBytes);
     if (!body.ok) return refuse(exchange, body.failure);
+    if (isBatch(body.value, fieldText(request, 'mcp-protocol-version'))) {
+      const refusal = await this.#options.batches.answer(exchange, body.value);
+      return refusal && refuse(exchange, refusal);
+    }
     const route = this.#route(exchange);
     if (!route.ok) return refuse(exchange, route.failure);
     const parsed = this.#parse(exchange, body.value);
