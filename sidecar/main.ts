@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { metrics, trace } from '@opentelemetry/api';
 import { METRICS } from '../extauthz/api/attributes.ts';
 import { earlySetting } from '../runtime/env.ts';
@@ -20,11 +21,13 @@ import { PolicyWatch } from './authz/policy-watch.ts';
 import { Batches } from './batches.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config.ts';
+import { HttpSseServers } from './http-sse/http-sse-servers.ts';
+import { HttpSseDoor } from './http-sse-door.ts';
 import { InnerCalls } from './inner-calls.ts';
 import { ListChanges } from './list-changes.ts';
 import { OpenRequests } from './open-requests.ts';
 import { Pipeline } from './pipeline.ts';
-import { Routes } from './routes.ts';
+import { type Route, Routes } from './routes.ts';
 import { AgentServer } from './server.ts';
 import { ServerRequests } from './server-requests.ts';
 import { sessionKey } from './session-key.ts';
@@ -35,6 +38,7 @@ import { runStdioCommand } from './stdio-command.ts';
 import { MessageTelemetry } from './telemetry.ts';
 import { Upstreams } from './upstream/forward.ts';
 import { PassThrough } from './upstream/pass-through.ts';
+import { Pools } from './upstream/pools.ts';
 
 const USAGE = `sidegate sidecar: the policy gate of one pod
 
@@ -60,6 +64,9 @@ export async function main(args: string[]): Promise<void> {
     await start(readSidecarConfig(process.env), logger, onStop);
   });
 }
+
+/** An id that cannot be guessed. */
+const newSecretId = () => randomBytes(32).toString('base64url');
 
 /** Starts every part; each registers how it stops, and they stop in reverse. */
 async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () => Promise<void> | void) => void): Promise<void> {
@@ -102,14 +109,30 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     answerTimeoutMs: config.upstreamTimeoutMs,
     env: process.env,
     clock: SYSTEM_CLOCK,
-    newSessionId: () => randomBytes(32).toString('base64url'),
+    newSessionId: newSecretId,
     logger,
   });
   onStop(() => stdio.close());
-  routes.onReplace(() => stdio.reconcile());
-  const upstreams = new Upstreams(config.upstreamTimeoutMs, stdio);
-  onStop(() => upstreams.close());
-  const passThrough = new PassThrough(stdio);
+  const pools = new Pools(config.upstreamTimeoutMs);
+  onStop(() => pools.close());
+  const httpSse = new HttpSseServers({
+    dispatch: (request, answer) => pools.dispatch(request, answer),
+    routeOf: (name) => routes.named(name),
+    maxMessageBytes: config.stdioMaxLineBytes,
+    answerTimeoutMs: config.upstreamTimeoutMs,
+    idleMs: config.stdioIdleMs,
+    clock: SYSTEM_CLOCK,
+    newSessionId: newSecretId,
+    logger,
+  });
+  onStop(() => httpSse.close());
+  routes.onReplace(() => {
+    stdio.reconcile();
+    httpSse.reconcile();
+  });
+  const legs = (route: Route) => (route.stdio !== undefined ? stdio : route.usesHttpSse === true ? httpSse : undefined);
+  const upstreams = new Upstreams(pools, legs);
+  const passThrough = new PassThrough(legs);
   onStop(() => passThrough.close());
   const decider = new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
   const sessions = new SessionSeal(sessionKey(config.stateDir));
@@ -131,7 +154,9 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     clock: SYSTEM_CLOCK,
     logger,
   });
-  innerCalls.serve((request, response) => pipeline.handle(request, response));
+  const handle = (request: IncomingMessage, response: ServerResponse) => pipeline.handle(request, response);
+  innerCalls.serve(handle);
+  const door = new HttpSseDoor({ routes, innerCalls, maxBodyBytes: config.maxBodyBytes, logger });
 
   let stopping = false;
   const notReady = (): string | undefined => {
@@ -147,7 +172,13 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     admin.closeAllConnections();
   });
 
-  const agents = new AgentServer({ pipeline, receiveTimeoutMs: config.receiveTimeoutMs });
+  const agents = new AgentServer({
+    handle: (request, response) => {
+      const server = door.serverOf(request);
+      return server === undefined ? handle(request, response) : door.handle(server, request, response);
+    },
+    receiveTimeoutMs: config.receiveTimeoutMs,
+  });
   const address = await listen(agents.server, config.listen, 'SIDEGATE_LISTEN');
   onStop(() => {
     stopping = true;

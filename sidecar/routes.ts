@@ -7,6 +7,8 @@ export interface Route {
   readonly url: URL;
   /** Set for a server that runs as a process of this pod. */
   readonly stdio?: StdioCommand;
+  /** Set for a server that speaks the HTTP+SSE transport of 2024-11-05; `url` is that of its stream. */
+  readonly usesHttpSse?: true;
 }
 
 /** The registered servers; replaced as a whole when the policy service sends a new set. */
@@ -23,7 +25,8 @@ export class Routes {
   replace(routes: readonly Route[]): void {
     this.#byName = new Map(routes.map((route) => [route.name, route]));
     // Two servers at one URL may have different policies; the URL alone does not say which is meant.
-    const isAlone = ({ url }: Route) => routes.filter((other) => other.url.href === url.href).length === 1;
+    const isAlone = ({ url, usesHttpSse }: Route) =>
+      usesHttpSse === undefined && routes.filter((other) => other.url.href === url.href).length === 1;
     this.#byUrl = new Map(routes.filter(isAlone).map((route) => [route.url.href, route]));
     this.#onReplace?.();
   }

@@ -1,11 +1,11 @@
-import { createServer, type Server } from 'node:http';
-import type { Pipeline } from './pipeline.ts';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
 const TUNNEL_REASON = 'sidegate does not open tunnels: it could not see what goes through. Use http://localhost:9400/<server>/mcp\n';
 const TUNNEL_REFUSED = `HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${TUNNEL_REASON.length}\r\n\r\n${TUNNEL_REASON}`;
 
 export interface AgentServerOptions {
-  readonly pipeline: Pipeline;
+  /** Answers one request. Never rejects. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   readonly receiveTimeoutMs: number;
 }
 
@@ -15,7 +15,7 @@ export class AgentServer {
   #openCalls = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor({ pipeline, receiveTimeoutMs }: AgentServerOptions) {
+  constructor({ handle, receiveTimeoutMs }: AgentServerOptions) {
     this.server = createServer(
       {
         noDelay: true,
@@ -31,7 +31,7 @@ export class AgentServer {
         response.on('error', () => response.destroy());
         if (isCall) this.#openCalls += 1;
         if (this.#onIdle !== undefined) response.setHeader('connection', 'close');
-        await pipeline.handle(request, response);
+        await handle(request, response);
         if (isCall) this.#openCalls -= 1;
         if (this.#openCalls === 0) this.#onIdle?.();
       },

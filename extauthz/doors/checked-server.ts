@@ -16,7 +16,8 @@ export function checkedServer(
   if (named !== undefined) return named;
   const matching = [...servers.values()].filter((entry) => {
     // A stdio server is reached by nothing that a proxy could forward.
-    if (entry.transport === 'stdio') return false;
+    // One of HTTP+SSE is, but what it answers comes on another connection, where nobody would look at it.
+    if (entry.transport !== 'streamable-http') return false;
     const { protocol, host: serverHost, pathname, search } = new URL(entry.url);
     // The scheme's default port may be written or not.
     return URL.parse(`${protocol}//${host}`)?.host === serverHost && path === `${pathname}${search}`;

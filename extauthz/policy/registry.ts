@@ -25,7 +25,8 @@ export type ServerEntry = HttpServerEntry | StdioServerEntry;
 export interface HttpServerEntry {
   readonly name: string;
   readonly url: string;
-  readonly transport: 'streamable-http';
+  /** `http+sse`: the deprecated transport of 2024-11-05. */
+  readonly transport: 'streamable-http' | 'http+sse';
   readonly credential: CredentialSource;
 }
 
@@ -120,7 +121,7 @@ const serverSchema = z.discriminatedUnion(
     z.strictObject({
       ...identity,
       url,
-      transport: z.literal('streamable-http').default('streamable-http'),
+      transport: z.enum(['streamable-http', 'http+sse']).default('streamable-http'),
       credential: credential.default({ strategy: 'none' }),
     }),
     z.strictObject({
@@ -136,7 +137,7 @@ const serverSchema = z.discriminatedUnion(
         .default({ strategy: 'none' }),
     }),
   ],
-  { error: ({ code }) => (code === 'invalid_union' ? 'must be streamable-http or stdio' : undefined) },
+  { error: ({ code }) => (code === 'invalid_union' ? 'must be streamable-http, http+sse or stdio' : undefined) },
 );
 
 /** Reads `servers/*.yaml` and the tool catalogues they name. */

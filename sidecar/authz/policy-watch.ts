@@ -51,5 +51,7 @@ export class PolicyWatch {
 /** None for a kind of server that this sidecar does not know. */
 function routeOf({ name, url, transport, stdio }: RouteMessage): Route[] {
   if (transport === 'stdio') return stdio === null ? [] : [{ name, url: new URL(`stdio:${name}`), stdio }];
-  return URL.canParse(url) ? [{ name, url: new URL(url) }] : [];
+  if (!URL.canParse(url)) return [];
+  if (transport === 'http+sse') return [{ name, url: new URL(url), usesHttpSse: true }];
+  return transport === 'streamable-http' ? [{ name, url: new URL(url) }] : [];
 }

@@ -133,6 +133,13 @@ export class Conversation {
     this.#applyPressure();
   }
 
+  /** A message that was written did not get to the server. */
+  undelivered(message: Uint8Array, why: string): void {
+    const read = readLine(message);
+    const call = read.ok && read.value.kind === 'request' ? this.#byNumber(read.value.id) : undefined;
+    if (call !== undefined) this.#fail(call, why);
+  }
+
   /** A line that was too long to be kept. Whose it was can only be told when there is no choice. */
   takeOversized(): void {
     const { logger, maxLineBytes } = this.#options;

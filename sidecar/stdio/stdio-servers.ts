@@ -9,7 +9,7 @@ import { type Era, eraOf } from '../mcp/protocol-version.ts';
 import type { Permit } from '../permit.ts';
 import type { AnswerHandler } from '../relay.ts';
 import type { Route } from '../routes.ts';
-import type { StdioLeg } from '../stdio-leg.ts';
+import type { ServerLeg } from '../server-leg.ts';
 import type { AllowedCommands } from './allowed-commands.ts';
 import { AnswerStream, acceptedBy } from './answer-stream.ts';
 import { type LineMessage, readLine, written } from './line-message.ts';
@@ -41,7 +41,7 @@ const MAX_SWEEP_MS = 30_000;
  * legacy sessions ever share a process: each `initialize` starts one for its session, and the modern requests of one user share one.
  * Processes start when they are needed.
  */
-export class StdioServers implements StdioLeg {
+export class StdioServers implements ServerLeg {
   readonly #options: StdioServersOptions;
   readonly #running = new Set<RunningServer>();
   readonly #sessions = new Map<string, RunningServer>();

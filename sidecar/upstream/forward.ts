@@ -1,28 +1,23 @@
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Permit } from '../permit.ts';
-import type { StdioLeg } from '../stdio-leg.ts';
+import type { ServerLegs } from '../server-leg.ts';
+import type { Pools } from './pools.ts';
 
-const MAX_CONNECTIONS_PER_ORIGIN = 1_024;
-
-/**
- * The JSON-RPC leg: one request to a server for each message that holds a permit, over kept-alive connections.
- * Redirects are not followed and nothing is sent twice.
- */
+/** The JSON-RPC leg: one request to a server for each message that holds a permit. */
 export class Upstreams {
-  readonly #pools = new Map<string, Pool>();
-  readonly #headersTimeoutMs: number;
-  readonly #stdio: StdioLeg;
+  readonly #pools: Pools;
+  readonly #legs: ServerLegs;
 
-  constructor(headersTimeoutMs: number, stdio: StdioLeg) {
-    this.#headersTimeoutMs = headersTimeoutMs;
-    this.#stdio = stdio;
+  constructor(pools: Pools, legs: ServerLegs) {
+    this.#pools = pools;
+    this.#legs = legs;
   }
 
   /** @param body the very bytes that were judged, trace context aside */
   forward(permit: Permit, headers: Record<string, string>, body: Uint8Array, answer: Dispatcher.DispatchHandler): void {
-    const { url, stdio } = permit.route;
-    if (stdio !== undefined) return this.#stdio.post(permit, headers, body, answer);
-    this.#pool(url.origin).dispatch({ path: url.pathname + url.search, method: 'POST', headers, body }, answer);
+    const leg = this.#legs(permit.route);
+    if (leg !== undefined) leg.post(permit, headers, body, answer);
+    else this.#pools.dispatch({ url: permit.route.url, method: 'POST', headers, body }, answer);
   }
 
   /** Forwards a message whose answer can only be an acceptance (202), which nobody reads. */
@@ -36,25 +31,5 @@ export class Upstreams {
         onResponseError: (_controller, error) => reject(error),
       });
     });
-  }
-
-  async close(): Promise<void> {
-    await Promise.allSettled([...this.#pools.values()].map((pool) => pool.destroy()));
-  }
-
-  #pool(origin: string): Pool {
-    let pool = this.#pools.get(origin);
-    if (pool === undefined) {
-      pool = new Pool(origin, {
-        connections: MAX_CONNECTIONS_PER_ORIGIN,
-        pipelining: 1,
-        allowH2: false,
-        headersTimeout: this.#headersTimeoutMs,
-        bodyTimeout: 0,
-        connectTimeout: 5_000,
-      });
-      this.#pools.set(origin, pool);
-    }
-    return pool;
   }
 }

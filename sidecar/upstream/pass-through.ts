@@ -3,18 +3,17 @@ import { Agent as HttpsAgent } from 'node:https';
 import httpProxy from 'http-proxy-3';
 import type { Dispatcher } from 'undici';
 import type { Permit } from '../permit.ts';
-import type { StdioLeg } from '../stdio-leg.ts';
+import type { ServerLegs } from '../server-leg.ts';
 
 /** The legs without a JSON-RPC request: the legacy GET stream and the DELETE that ends a session. */
 export class PassThrough {
   readonly #agents = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, changeOrigin: true, xfwd: false });
   readonly #answers = new WeakMap<IncomingMessage, Dispatcher.DispatchHandler>();
+  readonly #legs: ServerLegs;
 
-  readonly #stdio: StdioLeg;
-
-  constructor(stdio: StdioLeg) {
-    this.#stdio = stdio;
+  constructor(legs: ServerLegs) {
+    this.#legs = legs;
     this.#proxy.on('proxyRes', (upstream, request) => {
       const answer = this.#answers.get(request);
       if (answer === undefined) upstream.destroy();
@@ -39,8 +38,9 @@ export class PassThrough {
     response: ServerResponse,
     answer: Dispatcher.DispatchHandler,
   ): void {
-    const { url, stdio } = permit.route;
-    if (stdio !== undefined) return this.#stdio.stream(permit, request.method, headers, answer);
+    const leg = this.#legs(permit.route);
+    if (leg !== undefined) return leg.stream(permit, request.method, headers, answer);
+    const { url } = permit.route;
     const agent = this.#agents[url.protocol === 'https:' ? 'https:' : 'http:'];
     this.#answers.set(request, answer);
     // http-proxy-3 copies every field of the request; replacing them leaves it nothing of the agent's to copy.

@@ -1,0 +1,45 @@
+import { type Dispatcher, Pool } from 'undici';
+
+const MAX_CONNECTIONS_PER_ORIGIN = 1_024;
+
+/** A request to a server. */
+export interface PooledRequest {
+  readonly url: URL;
+  readonly method: 'GET' | 'POST';
+  readonly headers: Record<string, string>;
+  readonly body?: Uint8Array;
+}
+
+/** Kept-alive connections to servers. Redirects are not followed and nothing is sent twice. */
+export class Pools {
+  readonly #pools = new Map<string, Pool>();
+  readonly #headersTimeoutMs: number;
+
+  constructor(headersTimeoutMs: number) {
+    this.#headersTimeoutMs = headersTimeoutMs;
+  }
+
+  dispatch({ url, method, headers, body }: PooledRequest, answer: Dispatcher.DispatchHandler): void {
+    this.#pool(url.origin).dispatch({ path: url.pathname + url.search, method, headers, body: body ?? null }, answer);
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#pools.values()].map((pool) => pool.destroy()));
+  }
+
+  #pool(origin: string): Pool {
+    let pool = this.#pools.get(origin);
+    if (pool === undefined) {
+      pool = new Pool(origin, {
+        connections: MAX_CONNECTIONS_PER_ORIGIN,
+        pipelining: 1,
+        allowH2: false,
+        headersTimeout: this.#headersTimeoutMs,
+        bodyTimeout: 0,
+        connectTimeout: 5_000,
+      });
+      this.#pools.set(origin, pool);
+    }
+    return pool;
+  }
+}
