@@ -246,7 +246,6 @@ describe('malformed messages', () => {
     ['nothing', '', -32700, 400],
     ['a byte order mark', `\uFEFF${call('safe')}`, -32700, 400],
     ['invalid UTF-8', Buffer.concat([Buffer.from(call('safe').slice(0, -3)), Buffer.from([0xff]), Buffer.from('}}}')]), -32700, 400],
-    ['a batch', `[${call('danger')}]`, -32600, 400],
     ['two names', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","name":"danger"}}', -32700, 400],
     [
       'two names, one escaped',
