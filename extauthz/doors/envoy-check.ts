@@ -13,6 +13,7 @@ import type { AuditBacklog } from '../store/audit-backlog.ts';
 import { checkRecord } from './check-record.ts';
 import { type CheckRefusal, DENIED_CODE, NO_DECISION_CODE, unjudgeable } from './check-refusal.ts';
 import { allowResponse, denialBody, denyResponse, type Verdicted } from './check-response.ts';
+import { askedBefore } from './checked-answer.ts';
 import { type CheckedMessage, checkedMessage } from './checked-message.ts';
 import { checkedServer } from './checked-server.ts';
 import { verifyCaller } from './verified-stream.ts';
@@ -121,7 +122,12 @@ async function decide(
   const token = bearerToken(read.headers.get('authorization'));
   const userToken = token.ok ? token.value : token.failure.kind === 'missing' ? '' : NOT_A_TOKEN;
   const question = { agent: agent.value, server: progress.server, method: read.method, params: read.params, userToken, minRevision: '' };
-  const ruling = await options.decisions.decide(question);
+  let refused: Ruling | undefined;
+  for (const asked of askedBefore(read.message)) {
+    refused = await options.decisions.decide({ ...question, ...asked });
+    if (refused.effect === 'allow') break;
+  }
+  const ruling = refused === undefined || refused.effect === 'allow' ? await options.decisions.decide(question) : refused;
   progress.ruling = ruling;
   return ruling.effect === 'allow' ? ok(ruling) : denied(ruling.code ?? 'policy_error', ruling.reason);
 }

@@ -106,6 +106,15 @@ describe('Envoy Check', () => {
     }
   });
 
+  it('passes answers of the client only where the server may ask for something', async () => {
+    const roots = { jsonrpc: '2.0', id: 5, result: { roots: [] } };
+    const refused = { jsonrpc: '2.0', id: 5, error: { code: -1, message: 'the user declined' } };
+    for (const body of [roots, refused]) {
+      assertAllowed(await check({ body, server: 'everything' }));
+      assertDenied(await check({ body }), 'Forbidden', 4030, /./, null);
+    }
+  });
+
   it('finds the server by host and path when the route does not name it', async () => {
     const body = { jsonrpc: '2.0', id: 1, method: 'ping' };
     assertAllowed(await check({ server: null, host: 'everything.example', path: '/mcp', body }));

@@ -29,6 +29,9 @@ permit (principal in Group::"support", action in [Action::"tickets/list_tickets"
 forbid (principal, action == Action::"tickets/close_ticket", resource)
 when { context.input.number == 13 };
 
+@id("everything-may-ask-for-roots")
+permit (principal, action == Action::"AskClient", resource == Method::"everything/roots/list");
+
 @id("nobody-deletes")
 @reason("tickets are never deleted")
 forbid (principal, action == Action::"tickets/delete_ticket", resource);
