@@ -29,12 +29,12 @@ permit (principal in Group::"support", action in [Action::"tickets/list_tickets"
 forbid (principal, action == Action::"tickets/close_ticket", resource)
 when { context.input.number == 13 };
 
-@id("everything-may-ask-for-roots")
-permit (principal, action == Action::"AskClient", resource == Method::"everything/roots/list");
-
 @id("nobody-deletes")
 @reason("tickets are never deleted")
 forbid (principal, action == Action::"tickets/delete_ticket", resource);
+`,
+  'policies/ask.cedar': `@id("everything-may-ask-for-roots")
+permit (principal, action == Action::"AskClient", resource == Method::"everything/roots/list");
 `,
   'groups.yaml': 'users:\n  carol: [support]\n',
 };
