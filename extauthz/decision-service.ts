@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../runtime/logger.ts';
 import type { Decision, DenyCode, Vary, Verdict } from './api/decision.ts';
-import { isNormalUri, LIST_METHODS, type Operation, operationOf } from './api/operation.ts';
+import { HTTP_METHODS, isNormalUri, LIST_METHODS, type Operation, operationOf } from './api/operation.ts';
 import type { Agent, Principal } from './api/principal.ts';
 import { fail, ok, type Result } from './api/result.ts';
 import { parseStrictJson } from './api/strict-json.ts';
@@ -10,6 +10,7 @@ import type { SecretHeader } from './broker/credential-strategy.ts';
 import { publicReason } from './identity/token-failure.ts';
 import type { UserVerifier, VerifiedUser } from './identity/user.ts';
 import type { Bundle, ServerEntry } from './policy/engine.ts';
+import { taskVerdict } from './task-verdict.ts';
 
 /** What an enforcement point asks. The agent is verified already; the user token is not. */
 export interface Question {
@@ -145,7 +146,8 @@ export function createDecisionService({ bundle: current, users, broker, now, new
     if (!operation.ok) return deny(progress, operation.failure);
     progress.operation = operation.value;
 
-    const verdict = bundle.evaluate({ principal, server: server.name, operation: operation.value, params: question.params, nowMs: now() });
+    const asked = { principal, server: server.name, operation: operation.value, params: question.params, nowMs: now() };
+    const verdict = question.method === HTTP_METHODS.task ? taskVerdict(bundle, asked, toolOf(question)) : bundle.evaluate(asked);
     // Only the literal `allow` goes on; whatever else an evaluation might give is a denial.
     if (verdict.effect !== 'allow') return rule(progress, verdict, NO_OBLIGATIONS);
     const hidden = hiddenSubscription(question, (uri) => {
@@ -224,6 +226,13 @@ export function createDecisionService({ bundle: current, users, broker, now, new
 function principalOf(bundle: Bundle, user: VerifiedUser, agent: Agent): Principal {
   const { id, subject, issuer, tokenGroups } = user;
   return { user: { id, subject, issuer, groups: bundle.groupsOf(id, [...tokenGroups], agent) }, agent };
+}
+
+/** The tool that made the task which the question is about. */
+function toolOf({ params }: Question): string | undefined {
+  const read = readParams(params);
+  const tool = read.ok ? read.value?.['tool'] : undefined;
+  return typeof tool === 'string' ? tool : undefined;
 }
 
 /** The first resource that a `subscriptions/listen` names and the user may not read: its denial. */

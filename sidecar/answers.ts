@@ -1,3 +1,4 @@
+import { HTTP_METHODS } from '../extauthz/api/operation.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Admitted, conversationOf, ownerOf } from './admitted.ts';
 import { answerFilter } from './answer-filter.ts';
@@ -9,10 +10,12 @@ import { MessageFilter } from './message-filter.ts';
 import { isEventStream, Relay } from './relay.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
+import type { Tasks } from './tasks.ts';
 
 export interface AnswersOptions {
   readonly config: SidecarConfig;
   readonly decider: Decider;
+  readonly tasks: Tasks;
   readonly sessions: SessionSeal;
   readonly serverRequests: ServerRequests;
   readonly listChanges: ListChanges;
@@ -43,7 +46,7 @@ export class Answers {
 
   /** A relay for the answer to this message. */
   relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list, announces }: AnswerPlan): Relay {
-    const { config, decider, sessions, serverRequests, listChanges, clock, logger } = this.#options;
+    const { config, decider, tasks, sessions, serverRequests, listChanges, clock, logger } = this.#options;
     const { exchange, permit, userToken, era } = admitted;
     let sealedSessionId: string | undefined;
     const { maxBodyBytes, listTtlMs } = config;
@@ -52,9 +55,12 @@ export class Answers {
       permit,
       userToken,
       decider,
+      tasks,
       era,
+      isResumed: exchange.method === HTTP_METHODS.stream,
       listTtlMs,
-      onResult: (result) => {
+      onResult: (result, idJson) => {
+        tasks.answered(admitted, result, idJson);
         if (exchange.method === 'initialize' && sealedSessionId !== undefined)
           listChanges.initialized(sealedSessionId, result['capabilities']);
       },

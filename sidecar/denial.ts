@@ -9,12 +9,14 @@ export const UPSTREAM_FAILED = 5020;
 const INTERNAL_ERROR = -32603;
 const METHOD_NOT_FOUND = -32601;
 const INVALID_REQUEST = -32600;
+const INVALID_PARAMS = -32602;
 
 /**
  * Why a message was not answered by its server. One spelling serves the wire, audit, metrics and spans.
  *
  * - a `DenyCode`: the policy service said no, or could not be asked
  * - `malformed`, `unknown_route`, `unknown_session`, `foreign_origin`, `too_large`, `too_slow`, `wrong_method`: refused before policy was asked
+ * - `unknown_task`: not a task that this user made here
  * - `upstream_unreachable`, `upstream_credential`, `upstream_redirect`, `upstream_answer`: the server failed
  * - `audit_backlog`, `internal`: the sidecar itself could not go on
  */
@@ -27,6 +29,7 @@ export type RefusalCode =
   | 'too_large'
   | 'too_slow'
   | 'wrong_method'
+  | 'unknown_task'
   | 'upstream_unreachable'
   | 'upstream_credential'
   | 'upstream_redirect'
@@ -72,6 +75,11 @@ export function unknownRoute(): Refusal {
 /** What a server says about a session that has ended: clients then open a new one (MCP 2025-11-25, Session Management). */
 export function unknownSession(): Refusal {
   return rejected('unknown_session', 404, 'there is no such session; open a new one');
+}
+
+/** What a server says about a task that it does not have (MCP 2025-11-25, Tasks, Error Handling). The same whether or not somebody else has it. */
+export function unknownTask(): Refusal {
+  return rejected('unknown_task', 200, 'there is no such task', INVALID_PARAMS);
 }
 
 export function internalFault(): Refusal {

@@ -35,6 +35,9 @@ import { SessionSeal } from './session-seal.ts';
 import { AllowedCommands } from './stdio/allowed-commands.ts';
 import { StdioServers } from './stdio/stdio-servers.ts';
 import { runStdioCommand } from './stdio-command.ts';
+import { TaskCalls } from './task-calls.ts';
+import { TaskLedger } from './task-ledger.ts';
+import { Tasks } from './tasks.ts';
 import { MessageTelemetry } from './telemetry.ts';
 import { Upstreams } from './upstream/forward.ts';
 import { PassThrough } from './upstream/pass-through.ts';
@@ -137,17 +140,19 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const decider = new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
   const sessions = new SessionSeal(sessionKey(config.stateDir));
   const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
+  const tasks = new Tasks({ decider, ledger: new TaskLedger(), calls: new TaskCalls(), monotonicMs: SYSTEM_CLOCK.monotonicMs });
   const innerCalls = new InnerCalls();
   const pipeline = new Pipeline({
     config,
     routes,
     decider,
+    tasks,
     upstreams,
     passThrough,
     sessions,
     serverRequests,
     listChanges,
-    answers: new Answers({ config, decider, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
+    answers: new Answers({ config, decider, tasks, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
     batches: new Batches(innerCalls),
     spool,
     telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),

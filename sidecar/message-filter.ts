@@ -1,22 +1,26 @@
-import { HTTP_METHODS } from '../extauthz/api/operation.ts';
+import { HTTP_METHODS, TASK_LIST } from '../extauthz/api/operation.ts';
 import type { Result } from '../extauthz/api/result.ts';
 import type { Decided, Decider } from './authz/decide.ts';
 import { type Refusal, upstreamFailed } from './denial.ts';
 import { filterList, readList } from './mcp/list-filter.ts';
 import type { Era } from './mcp/protocol-version.ts';
-import { type ServerMessage, serverMessage } from './mcp/server-message.ts';
+import { isTaskNotification, type ServerMessage, serverMessage } from './mcp/server-message.ts';
 import type { Permit } from './permit.ts';
 import { AnswerWithheld } from './relay.ts';
+import type { Tasks } from './tasks.ts';
 
 export interface MessageFilterOptions {
   readonly permit: Permit;
   readonly userToken: string;
   readonly decider: Decider;
+  readonly tasks: Tasks;
   readonly era: Era;
+  /** Whether results answer earlier requests: they do on a GET stream that is resumed. */
+  readonly isResumed: boolean;
   /** Longest time a client may keep a filtered list, in milliseconds. */
   readonly listTtlMs: number;
-  /** Told of each result, before it is filtered. */
-  readonly onResult: (result: Readonly<Record<string, unknown>>) => void;
+  /** Told of each result, before it is filtered, and of the id of its request as the server sent it. */
+  readonly onResult: (result: Readonly<Record<string, unknown>>, idJson: string | undefined) => void;
   /** Told of each ping of the server's, which needs no decision. */
   readonly onPing: (idJson: string) => void;
   /** Told of each request that the server makes, and what was decided about it. */
@@ -49,7 +53,7 @@ export class MessageFilter {
     if (answersIdJson !== undefined && !isAnswerTo(kind, answersIdJson)) throw this.#unreadable('not an answer to the request');
     if (!(await this.#isForAgent(kind))) return undefined;
     const { lists, result } = read.value;
-    if (kind.kind === 'response') this.#options.onResult(result);
+    if (kind.kind === 'response') this.#options.onResult(result, kind.idJson);
     if (lists.length === 0) return message;
     const visible: (readonly boolean[])[] = [];
     for (const { method, names } of lists) visible.push(await this.#visible(method, names));
@@ -63,15 +67,23 @@ export class MessageFilter {
         this.#options.onPing(message.idJson);
         return true;
       case 'notification':
-        return message.method !== RESOURCE_UPDATED || this.#isVisibleResource(message.params['uri']);
+        if (message.method === RESOURCE_UPDATED) return this.#isVisible('resources/list', message.params['uri']);
+        return !isTaskNotification(message.method) || this.#isVisibleTask(message);
       case 'response':
         if (message.asks === undefined) throw this.#unreadable('its input requests cannot be read');
         for (const method of message.asks) {
           const { outcome } = await this.#ask(method);
           if (!outcome.ok) throw new AnswerWithheld(outcome.failure);
         }
-        return true;
+        // The request for it was decided at another time, maybe under another policy.
+        return !this.#options.isResumed || message.relatedTaskId === undefined || this.#isVisible(TASK_LIST, message.relatedTaskId);
     }
+  }
+
+  async #isVisibleTask({ params, asks }: Extract<ServerMessage, { kind: 'notification' }>): Promise<boolean> {
+    if (!(await this.#isVisible(TASK_LIST, params['taskId']))) return false;
+    for (const method of asks) if (!(await this.#ask(method)).outcome.ok) return false;
+    return true;
   }
 
   async #mayAsk(method: string, idJson: string): Promise<boolean> {
@@ -88,15 +100,16 @@ export class MessageFilter {
     return known === undefined ? decider.decide(question) : Promise.resolve(known);
   }
 
-  async #isVisibleResource(uri: unknown): Promise<boolean> {
-    if (typeof uri !== 'string') return false;
-    const [visible] = await this.#visible('resources/list', [uri]);
+  async #isVisible(method: string, name: unknown): Promise<boolean> {
+    if (typeof name !== 'string') return false;
+    const [visible] = await this.#visible(method, [name]);
     return visible === true;
   }
 
   async #visible(method: string, names: readonly string[]): Promise<readonly boolean[]> {
-    const { permit, userToken, decider } = this.#options;
-    const judged: Result<readonly boolean[], Refusal> = await decider.visible(permit, method, names, userToken);
+    const { permit, userToken, decider, tasks } = this.#options;
+    const judged: Result<readonly boolean[], Refusal> =
+      method === TASK_LIST ? await tasks.visible(permit, userToken, names) : await decider.visible(permit, method, names, userToken);
     if (!judged.ok) throw new AnswerWithheld(judged.failure);
     return judged.value;
   }

@@ -21,16 +21,16 @@ export class OpenRequests {
       const [oldest] = this.#open;
       if (oldest !== undefined) this.#open.delete(oldest);
     }
-    this.#open.add(keyOf(conversation, idJson));
+    this.#open.add(requestKey(conversation, idJson));
   }
 
   /** Whether this answer is awaited; it is not any more afterwards. */
   take(conversation: Conversation, idJson: string): boolean {
-    return this.#open.delete(keyOf(conversation, idJson));
+    return this.#open.delete(requestKey(conversation, idJson));
   }
 }
 
-/** Ids are compared by value, since the agent may write a string's characters in another way than the server did. */
-function keyOf({ userId, server, sessionId }: Conversation, idJson: string): string {
+/** One text for each request. Ids are compared by value, since one side may write a string's characters in another way than the other did. */
+export function requestKey({ userId, server, sessionId }: Conversation, idJson: string): string {
   return JSON.stringify([userId, server, sessionId, idJson.startsWith('"') ? JSON.parse(idJson) : { number: idJson }]);
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { JsonRpcResponse } from '../extauthz/api/json-rpc.ts';
-import { HTTP_METHODS, LIST_METHODS } from '../extauthz/api/operation.ts';
+import { HTTP_METHODS } from '../extauthz/api/operation.ts';
 import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Admitted, conversationOf, ownerOf } from './admitted.ts';
@@ -15,6 +15,7 @@ import { noDecision, type Refusal, rejected, unknownRoute, unknownSession } from
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { type ListChanges, subscribedKinds } from './list-changes.ts';
 import { isBatch } from './mcp/batch.ts';
+import { FILTERED_LISTS } from './mcp/list-filter.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Era } from './mcp/protocol-version.ts';
 import type { Permit } from './permit.ts';
@@ -23,6 +24,7 @@ import { refuse, rescue } from './rescue.ts';
 import type { Route, Routes } from './routes.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
+import { isAboutTasks, type TaskDecided, type Tasks } from './tasks.ts';
 import type { MessageSpans, MessageTelemetry } from './telemetry.ts';
 import type { Upstreams } from './upstream/forward.ts';
 import { upstreamHeaders } from './upstream/headers.ts';
@@ -32,6 +34,7 @@ export interface PipelineOptions {
   readonly config: SidecarConfig;
   readonly routes: Routes;
   readonly decider: Decider;
+  readonly tasks: Tasks;
   readonly upstreams: Upstreams;
   readonly passThrough: PassThrough;
   readonly sessions: SessionSeal;
@@ -205,17 +208,19 @@ export class Pipeline {
   }
 
   async #decide(exchange: Exchange, route: Route, userToken: string): Promise<Result<Permit, Refusal>> {
-    const { decider, clock } = this.#options;
+    const { decider, tasks, clock } = this.#options;
     const { method, target, params } = exchange;
     const question: Question = { route, method, target, params, userToken };
-    let decided = decider.decideFromCache(question);
+    const decides = isAboutTasks(method) ? tasks : decider;
+    let decided: TaskDecided | undefined = decides === decider ? decider.decideFromCache(question) : undefined;
     if (decided === undefined) {
       const askedAtMs = clock.monotonicMs();
-      decided = await decider.decide(question);
+      decided = await decides.decide(question);
       exchange.decisionMs = clock.monotonicMs() - askedAtMs;
     }
     exchange.decision = decided.decision;
     exchange.cached = decided.cached;
+    if (decided.tool !== undefined) exchange.target = decided.tool;
     return decided.outcome;
   }
 
@@ -233,9 +238,10 @@ export class Pipeline {
   }
 
   #forward(admitted: Admitted, { message }: InboundMessage, body: Buffer): Promise<Ending> {
-    const { telemetry, upstreams, clock } = this.#options;
+    const { telemetry, upstreams, tasks, clock } = this.#options;
     const { exchange, permit, era, spans } = admitted;
-    const isList = message.kind === 'request' && LIST_METHODS.has(message.method);
+    if (message.kind === 'request') tasks.called(admitted, message.params);
+    const isList = message.kind === 'request' && FILTERED_LISTS.has(message.method);
     const relay = this.#options.answers.relay(admitted, {
       cancelOnDisconnect: era === 'modern',
       readsJson: true,

@@ -14,13 +14,14 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { ATTRIBUTES, METRICS } from '../extauthz/api/attributes.ts';
-import { LIST_METHODS } from '../extauthz/api/operation.ts';
+import { LIST_METHODS, TASK_METHODS } from '../extauthz/api/operation.ts';
 import type { Ending, Exchange } from './exchange.ts';
 import { isKnownVersion } from './mcp/protocol-version.ts';
 
 /** Methods that MCP defines and clients send; any other is `_other` in metrics, where an agent must not be able to make labels. */
 const KNOWN_METHODS: ReadonlySet<string> = new Set([
   ...LIST_METHODS.keys(),
+  ...TASK_METHODS,
   'initialize',
   'ping',
   'server/discover',

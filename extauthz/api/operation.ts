@@ -19,7 +19,14 @@ export const HTTP_METHODS = {
   clientResponse: 'http/client-response',
   /** A request from the server to the client (sampling, elicitation, roots); its method is the parameter `method`. */
   serverRequest: 'http/server-request',
+  /** A `tasks/*` request, from an enforcement point that knows whose task it is: parameters `method` and, where one task is meant, the `tool` that made it. */
+  task: 'http/task',
 } as const;
+
+/** The list of the caller's tasks (2025-11-25). It has no items that policy could name: it shows the tasks of the tools that the caller may call. */
+export const TASK_LIST = 'tasks/list';
+/** Requests about tasks that MCP defines: 2025-11-25, and the extension `io.modelcontextprotocol/tasks` of 2026-07-28. */
+export const TASK_METHODS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel', TASK_LIST]);
 
 /** A list method: where its items sit in the result, what names an item, and the action that decides whether it is shown. */
 export interface ListMethod {
@@ -96,6 +103,8 @@ export function operationOf(method: string, params: Params): Result<Operation, M
       return completionOperation(params?.['ref']);
     case HTTP_METHODS.serverRequest:
       return named('AskClient', 'params.method', params?.['method']);
+    case HTTP_METHODS.task:
+      return named('SendMethod', 'params.method', params?.['method']);
     default:
       return ok(CONNECT_METHODS.has(method) ? { action: 'Connect', target: '' } : { action: 'SendMethod', target: method });
   }

@@ -84,5 +84,5 @@ export const NESTED_PARAMS_KEYS: Readonly<Record<string, ProtocolKeys>> = {
   /** What `completion/complete` completes. */
   ref: new ProtocolKeys(['type', 'name', 'uri']),
   /** What `subscriptions/listen` listens to. */
-  notifications: new ProtocolKeys(['toolsListChanged', 'promptsListChanged', 'resourcesListChanged', 'resourceSubscriptions']),
+  notifications: new ProtocolKeys(['toolsListChanged', 'promptsListChanged', 'resourcesListChanged', 'resourceSubscriptions', 'taskIds']),
 };

@@ -1,6 +1,6 @@
 import { elementRegions, findMember, type MarkedText, ROOT } from '../../extauthz/api/json-members.ts';
 import type { Span } from '../../extauthz/api/json-structure.ts';
-import { LIST_METHODS, type ListMethod } from '../../extauthz/api/operation.ts';
+import { LIST_METHODS, type ListMethod, TASK_LIST } from '../../extauthz/api/operation.ts';
 import { ENVELOPE_KEYS, foldCase, ProtocolKeys } from '../../extauthz/api/protocol-keys.ts';
 import { fail, ok, type Result } from '../../extauthz/api/result.ts';
 import { parseStrictDocument } from '../../extauthz/api/strict-json.ts';
@@ -46,15 +46,29 @@ export interface FilterOptions {
   readonly maxTtlMs: number;
 }
 
+/** Where the items of a list sit in its result, and what names an item. */
+type ListPlace = Pick<ListMethod, 'nameKey' | 'itemsKey'> | { readonly itemsKey: 'tasks'; readonly nameKey: 'taskId' };
+
+/** The methods whose answers are filtered, with the lists that they answer. Policy decides about the items of `LIST_METHODS`; tasks have owners. */
+export const FILTERED_LISTS: ReadonlyMap<string, ListPlace> = new Map<string, ListPlace>([
+  ...LIST_METHODS,
+  [TASK_LIST, { itemsKey: 'tasks', nameKey: 'taskId' }],
+]);
+
 /** The envelope, the result and the list are looked up by place. */
 const MARK_DEPTH = 3;
-const RESULT_KEYS = new ProtocolKeys([...[...LIST_METHODS.values()].map(({ itemsKey }) => itemsKey), 'nextCursor', 'ttlMs', 'cacheScope']);
+const RESULT_KEYS = new ProtocolKeys([
+  ...[...FILTERED_LISTS.values()].map(({ itemsKey }) => itemsKey),
+  'nextCursor',
+  'ttlMs',
+  'cacheScope',
+]);
 
 /** The methods whose lists a message carries by its shape alone, for streams where the request is not known. */
 export function listMethodsIn(message: unknown): readonly string[] {
   const result = isObject(message) ? message['result'] : undefined;
   if (!isObject(result)) return [];
-  return [...LIST_METHODS].filter(([, { itemsKey }]) => Array.isArray(result[itemsKey])).map(([method]) => method);
+  return [...FILTERED_LISTS].filter(([, { itemsKey }]) => Array.isArray(result[itemsKey])).map(([method]) => method);
 }
 
 /**
@@ -81,7 +95,7 @@ export function readList(bytes: Uint8Array, expected: string | undefined): Resul
   if (expected !== undefined && !methods.includes(expected)) return refuse('not_a_list', 'no list in the result');
   if (!isObject(result)) return ok({ lists: [], text, envelope: value, result: {} });
   if (RESULT_KEYS.variantIn(result) !== undefined) return refuse('case_variant_key', 'in the result');
-  const lists = methods.map((method) => ({ method, names: namesOf(result, LIST_METHODS.get(method) as ListMethod) }));
+  const lists = methods.map((method) => ({ method, names: namesOf(result, FILTERED_LISTS.get(method) as ListPlace) }));
   return ok({ lists, text, envelope: value, result });
 }
 
@@ -100,7 +114,7 @@ export function filterList(read: ListRead, visible: readonly (readonly boolean[]
     const answers = visible[index] ?? [];
     if (answers.length !== names.length) throw new RangeError('one answer for each name is needed');
     const shown = new Set(names.filter((_name, at) => answers[at] === true));
-    edits.push(...removals(text, result, LIST_METHODS.get(method) as ListMethod, shown));
+    edits.push(...removals(text, result, FILTERED_LISTS.get(method) as ListPlace, shown));
   });
   edits.push(...cacheEdits(text, result, { ...options, isShortened: edits.length > 0 }));
   return splice(
@@ -109,7 +123,7 @@ export function filterList(read: ListRead, visible: readonly (readonly boolean[]
   );
 }
 
-function namesOf(result: ListRead['result'], { itemsKey, nameKey }: ListMethod): string[] {
+function namesOf(result: ListRead['result'], { itemsKey, nameKey }: ListPlace): string[] {
   const names = new Set<string>();
   for (const item of result[itemsKey] as readonly unknown[]) {
     const name = nameOf(item, nameKey);
@@ -128,7 +142,7 @@ function nameOf(item: unknown, nameKey: string): string | undefined {
 }
 
 /** Takes out each item that is not shown, together with one of the commas beside it. */
-function removals(text: MarkedText, result: ListRead['result'], { itemsKey, nameKey }: ListMethod, shown: ReadonlySet<string>): Edit[] {
+function removals(text: MarkedText, result: ListRead['result'], { itemsKey, nameKey }: ListPlace, shown: ReadonlySet<string>): Edit[] {
   const items = result[itemsKey] as readonly unknown[];
   const regions = elementRegions(text, placeInResult(text, itemsKey).open);
   if (regions.length !== items.length) throw new RangeError('the places of the items do not fit the items');

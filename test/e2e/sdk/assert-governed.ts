@@ -6,7 +6,7 @@ export type Expectation = Omit<Step<unknown>, 'name' | 'run'>;
 
 /** Holds what came through the sidecar against what came directly: the same, or what policy makes of it. */
 export function assertGoverned(
-  { fails, governed: rewritten, denied }: Expectation,
+  { fails, governed: rewritten, denied, refused }: Expectation,
   direct: Outcome | undefined,
   governed: Outcome | undefined,
 ): void {
@@ -18,6 +18,12 @@ export function assertGoverned(
     assert.ok(code === fails || (data as { status?: unknown } | null)?.status === fails, JSON.stringify(direct));
   }
   if (denied !== undefined) return assertDenied(governed, denied);
+  if (refused !== undefined) {
+    assert.ok('error' in governed, JSON.stringify(governed));
+    assert.equal(governed.error.code, fails);
+    assert.ok(governed.error.message.endsWith(refused), governed.error.message);
+    return;
+  }
   assert.deepEqual(governed, rewritten === undefined || !('value' in direct) ? direct : { value: rewritten(direct.value) });
 }
 

@@ -74,9 +74,15 @@ export const RESTRICTED_EVERYTHING: readonly Step<SdkClient>[] = [
     },
   },
   {
-    name: 'a method that no policy names',
+    name: 'the tasks of others',
     run: (client) => client.request('tasks/list'),
-    denied: 'no policy permits bob to send tasks/list to everything',
+    governed: (direct) => ({ ...(direct as object), tasks: [] }),
+  },
+  {
+    name: 'a method that no policy names',
+    run: (client) => client.request('acme/unknown'),
+    fails: -32601,
+    denied: 'no policy permits bob to send acme/unknown to everything',
   },
 ];
 

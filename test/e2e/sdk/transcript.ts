@@ -10,6 +10,8 @@ export interface Step<C> {
   readonly governed?: (direct: unknown) => unknown;
   /** Policy refuses it, with this reason. */
   readonly denied?: string;
+  /** The end of the message with which the sidecar answers in the server's place, under the code of `fails`. */
+  readonly refused?: string;
 }
 
 /** What came of each step, by its name. */
