@@ -8,6 +8,7 @@ import type { SidecarConfig } from './config.ts';
 import type { ListChanges, ListKind } from './list-changes.ts';
 import { MessageFilter } from './message-filter.ts';
 import { isEventStream, Relay } from './relay.ts';
+import type { RequestStates } from './request-states.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
 import type { Tasks } from './tasks.ts';
@@ -16,6 +17,7 @@ export interface AnswersOptions {
   readonly config: SidecarConfig;
   readonly decider: Decider;
   readonly tasks: Tasks;
+  readonly requestStates: RequestStates;
   readonly sessions: SessionSeal;
   readonly serverRequests: ServerRequests;
   readonly listChanges: ListChanges;
@@ -46,7 +48,7 @@ export class Answers {
 
   /** A relay for the answer to this message. */
   relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list, announces }: AnswerPlan): Relay {
-    const { config, decider, tasks, sessions, serverRequests, listChanges, clock, logger } = this.#options;
+    const { config, decider, tasks, requestStates, sessions, serverRequests, listChanges, clock, logger } = this.#options;
     const { exchange, permit, userToken, era } = admitted;
     let sealedSessionId: string | undefined;
     const { maxBodyBytes, listTtlMs } = config;
@@ -61,6 +63,7 @@ export class Answers {
       listTtlMs,
       onResult: (result, idJson) => {
         tasks.answered(admitted, result, idJson);
+        requestStates.answered(admitted, result);
         if (exchange.method === 'initialize' && sealedSessionId !== undefined)
           listChanges.initialized(sealedSessionId, result['capabilities']);
       },

@@ -17,6 +17,7 @@ const INVALID_PARAMS = -32602;
  * - a `DenyCode`: the policy service said no, or could not be asked
  * - `malformed`, `unknown_route`, `unknown_session`, `foreign_origin`, `too_large`, `too_slow`, `wrong_method`: refused before policy was asked
  * - `unknown_task`: not a task that this user made here
+ * - `foreign_state`: a `requestState` that was given to somebody else, or for something else
  * - `upstream_unreachable`, `upstream_credential`, `upstream_redirect`, `upstream_answer`: the server failed
  * - `audit_backlog`, `internal`: the sidecar itself could not go on
  */
@@ -30,6 +31,7 @@ export type RefusalCode =
   | 'too_slow'
   | 'wrong_method'
   | 'unknown_task'
+  | 'foreign_state'
   | 'upstream_unreachable'
   | 'upstream_credential'
   | 'upstream_redirect'
@@ -80,6 +82,10 @@ export function unknownSession(): Refusal {
 /** What a server says about a task that it does not have (MCP 2025-11-25, Tasks, Error Handling). The same whether or not somebody else has it. */
 export function unknownTask(): Refusal {
   return rejected('unknown_task', 200, 'there is no such task', INVALID_PARAMS);
+}
+
+export function foreignState(): Refusal {
+  return rejected('foreign_state', 200, 'the requestState was not given for this request', INVALID_PARAMS);
 }
 
 export function internalFault(): Refusal {

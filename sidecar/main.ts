@@ -27,6 +27,7 @@ import { InnerCalls } from './inner-calls.ts';
 import { ListChanges } from './list-changes.ts';
 import { OpenRequests } from './open-requests.ts';
 import { Pipeline } from './pipeline.ts';
+import { RequestStates } from './request-states.ts';
 import { type Route, Routes } from './routes.ts';
 import { AgentServer } from './server.ts';
 import { ServerRequests } from './server-requests.ts';
@@ -141,18 +142,20 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const sessions = new SessionSeal(sessionKey(config.stateDir));
   const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
   const tasks = new Tasks({ decider, ledger: new TaskLedger(), calls: new TaskCalls(), monotonicMs: SYSTEM_CLOCK.monotonicMs });
+  const requestStates = new RequestStates(SYSTEM_CLOCK.monotonicMs);
   const innerCalls = new InnerCalls();
   const pipeline = new Pipeline({
     config,
     routes,
     decider,
     tasks,
+    requestStates,
     upstreams,
     passThrough,
     sessions,
     serverRequests,
     listChanges,
-    answers: new Answers({ config, decider, tasks, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
+    answers: new Answers({ config, decider, tasks, requestStates, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
     batches: new Batches(innerCalls),
     spool,
     telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),

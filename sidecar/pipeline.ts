@@ -11,7 +11,7 @@ import type { Decider, Question } from './authz/decide.ts';
 import type { Batches } from './batches.ts';
 import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
-import { noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
+import { foreignState, noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { type ListChanges, subscribedKinds } from './list-changes.ts';
 import { isBatch } from './mcp/batch.ts';
@@ -20,6 +20,7 @@ import { type InboundMessage, readInbound, withTraceparent } from './mcp/message
 import type { Era } from './mcp/protocol-version.ts';
 import type { Permit } from './permit.ts';
 import { bearerToken, checkFields, readBody } from './receive.ts';
+import type { RequestStates } from './request-states.ts';
 import { refuse, rescue } from './rescue.ts';
 import type { Route, Routes } from './routes.ts';
 import type { ServerRequests } from './server-requests.ts';
@@ -35,6 +36,7 @@ export interface PipelineOptions {
   readonly routes: Routes;
   readonly decider: Decider;
   readonly tasks: Tasks;
+  readonly requestStates: RequestStates;
   readonly upstreams: Upstreams;
   readonly passThrough: PassThrough;
   readonly sessions: SessionSeal;
@@ -122,6 +124,9 @@ export class Pipeline {
     if (!admitted.ok) return refuse(exchange, admitted.failure);
     if (inbound.message.kind === 'response' && !this.#isAwaited(admitted.value, inbound.message, body.value)) {
       return refuse(exchange, rejected('malformed', 400, 'no request of the server waits for this answer'));
+    }
+    if (inbound.message.kind === 'request' && this.#options.requestStates.isForeign(admitted.value, inbound.message.params)) {
+      return refuse(exchange, foreignState());
     }
     if (exchange.response.destroyed) return GONE;
     return this.#forward(admitted.value, inbound, body.value);

@@ -63,6 +63,6 @@ export class SessionSeal {
 }
 
 /** As JSON, so that no two owners read alike. */
-function ownerText({ userId, server }: SessionOwner): string {
+export function ownerText({ userId, server }: SessionOwner): string {
   return JSON.stringify([server, userId]);
 }

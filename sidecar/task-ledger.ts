@@ -1,11 +1,5 @@
-import type { SessionOwner } from './session-seal.ts';
-
-interface Task {
-  readonly tool: string;
-  /** How long it is remembered after its last use, in milliseconds. */
-  readonly keptMs: number;
-  usedAtMs: number;
-}
+import { OwnedEntries } from './owned-entries.ts';
+import { ownerText, type SessionOwner } from './session-seal.ts';
 
 const MAX_TASKS = 10_000;
 /** Ids are the servers' and tool names the agents' to choose; longer ones are none, and would fill the memory. */
@@ -23,70 +17,25 @@ const DEFAULT_KEPT_MS = 24 * HOUR_MS;
  * of one, may use the same.
  */
 export class TaskLedger {
-  readonly #maxTasks: number;
-  /** By owner; the tasks of each by id, the least recently used first. */
-  readonly #owners = new Map<string, Map<string, Task>>();
-  #size = 0;
+  /** The tool of each task. */
+  readonly #tasks: OwnedEntries<string>;
 
   constructor(maxTasks = MAX_TASKS) {
-    this.#maxTasks = maxTasks;
+    this.#tasks = new OwnedEntries(maxTasks);
   }
 
-  /** @param ttlMs how long the server keeps the task, in milliseconds; undefined when it does not say */
+  /**
+   * A server that starts its ids again has this task now, and not the one it had.
+   * @param ttlMs how long the server keeps the task, in milliseconds; undefined when it does not say
+   */
   created(owner: SessionOwner, taskId: string, tool: string, ttlMs: number | undefined, nowMs: number): void {
     if (taskId.length > MAX_NAME_LENGTH || tool.length > MAX_NAME_LENGTH) return;
-    const key = keyOf(owner);
-    // A server that starts its ids again has this task now, and not the one it had.
-    this.#forget(key, taskId);
-    if (this.#size >= this.#maxTasks) this.#makeRoom(nowMs);
-    const tasks = this.#owners.get(key) ?? new Map<string, Task>();
     const keptMs = ttlMs === undefined ? DEFAULT_KEPT_MS : Math.min(Math.max(ttlMs, MIN_KEPT_MS), MAX_KEPT_MS);
-    tasks.set(taskId, { tool, keptMs, usedAtMs: nowMs });
-    this.#owners.set(key, tasks);
-    this.#size += 1;
+    this.#tasks.set(ownerText(owner), taskId, tool, keptMs, nowMs);
   }
 
   /** The tool that made this owner's task; undefined when there is no such task. */
   toolOf(owner: SessionOwner, taskId: string, nowMs: number): string | undefined {
-    const key = keyOf(owner);
-    const tasks = this.#owners.get(key);
-    const task = tasks?.get(taskId);
-    if (tasks === undefined || task === undefined) return undefined;
-    if (isOver(task, nowMs)) {
-      this.#forget(key, taskId);
-      return undefined;
-    }
-    task.usedAtMs = nowMs;
-    tasks.delete(taskId);
-    tasks.set(taskId, task);
-    return task.tool;
+    return this.#tasks.get(ownerText(owner), taskId, nowMs);
   }
-
-  #forget(key: string, taskId: string): void {
-    const tasks = this.#owners.get(key);
-    if (tasks?.delete(taskId) !== true) return;
-    this.#size -= 1;
-    if (tasks.size === 0) this.#owners.delete(key);
-  }
-
-  /** Forgets what is over, else the oldest task of whoever has most, so that nobody can push out what others have. */
-  #makeRoom(nowMs: number): void {
-    for (const [key, tasks] of this.#owners) {
-      for (const [taskId, task] of tasks) if (isOver(task, nowMs)) this.#forget(key, taskId);
-    }
-    while (this.#size >= this.#maxTasks) {
-      const [key, tasks] = [...this.#owners].reduce((most, other) => (other[1].size > most[1].size ? other : most));
-      const [oldest] = tasks.keys();
-      if (oldest !== undefined) this.#forget(key, oldest);
-    }
-  }
-}
-
-function isOver({ usedAtMs, keptMs }: Task, nowMs: number): boolean {
-  return nowMs - usedAtMs > keptMs;
-}
-
-/** As JSON, so that no two owners read alike. */
-function keyOf({ userId, server }: SessionOwner): string {
-  return JSON.stringify([server, userId]);
 }
