@@ -5,6 +5,8 @@ import { answerFilter } from './answer-filter.ts';
 import type { Decider } from './authz/decide.ts';
 import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
+import type { Instructions } from './instructions.ts';
+import type { KnownNames } from './known-names.ts';
 import type { ListChanges, ListKind } from './list-changes.ts';
 import { MessageFilter } from './message-filter.ts';
 import { isEventStream, Relay } from './relay.ts';
@@ -18,6 +20,8 @@ export interface AnswersOptions {
   readonly decider: Decider;
   readonly tasks: Tasks;
   readonly requestStates: RequestStates;
+  readonly names: KnownNames;
+  readonly instructions: Instructions;
   readonly sessions: SessionSeal;
   readonly serverRequests: ServerRequests;
   readonly listChanges: ListChanges;
@@ -35,6 +39,9 @@ export interface AnswerPlan {
   readonly announces: readonly ListKind[];
 }
 
+/** Requests whose result, or whose replayed result, may have instructions. */
+const HANDSHAKES: ReadonlySet<string> = new Set(['initialize', 'server/discover', HTTP_METHODS.stream]);
+
 /** How much larger a tool's result may be than a message or a list: it may hold images and files. */
 const RESULT_TO_LIST_SIZE = 4;
 
@@ -48,7 +55,8 @@ export class Answers {
 
   /** A relay for the answer to this message. */
   relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list, announces }: AnswerPlan): Relay {
-    const { config, decider, tasks, requestStates, sessions, serverRequests, listChanges, clock, logger } = this.#options;
+    const { config, decider, tasks, requestStates, names, instructions, sessions, serverRequests, listChanges, clock, logger } =
+      this.#options;
     const { exchange, permit, userToken, era } = admitted;
     let sealedSessionId: string | undefined;
     const { maxBodyBytes, listTtlMs } = config;
@@ -59,7 +67,10 @@ export class Answers {
       decider,
       tasks,
       era,
+      names,
+      instructions,
       isResumed: exchange.method === HTTP_METHODS.stream,
+      isHandshake: HANDSHAKES.has(exchange.method),
       listTtlMs,
       onResult: (result, idJson) => {
         tasks.answered(admitted, result, idJson);

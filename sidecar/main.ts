@@ -24,6 +24,8 @@ import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config
 import { HttpSseServers } from './http-sse/http-sse-servers.ts';
 import { HttpSseDoor } from './http-sse-door.ts';
 import { InnerCalls } from './inner-calls.ts';
+import { Instructions } from './instructions.ts';
+import { KnownNames } from './known-names.ts';
 import { ListChanges } from './list-changes.ts';
 import { OpenRequests } from './open-requests.ts';
 import { Pipeline } from './pipeline.ts';
@@ -143,6 +145,8 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
   const tasks = new Tasks({ decider, ledger: new TaskLedger(), calls: new TaskCalls(), monotonicMs: SYSTEM_CLOCK.monotonicMs });
   const requestStates = new RequestStates(SYSTEM_CLOCK.monotonicMs);
+  const names = new KnownNames();
+  const instructions = new Instructions({ decider, names });
   const innerCalls = new InnerCalls();
   const pipeline = new Pipeline({
     config,
@@ -155,7 +159,19 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     sessions,
     serverRequests,
     listChanges,
-    answers: new Answers({ config, decider, tasks, requestStates, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
+    answers: new Answers({
+      config,
+      decider,
+      tasks,
+      requestStates,
+      names,
+      instructions,
+      sessions,
+      serverRequests,
+      listChanges,
+      clock: SYSTEM_CLOCK,
+      logger,
+    }),
     batches: new Batches(innerCalls),
     spool,
     telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),

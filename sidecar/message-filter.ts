@@ -2,7 +2,9 @@ import { HTTP_METHODS, TASK_LIST } from '../extauthz/api/operation.ts';
 import type { Result } from '../extauthz/api/result.ts';
 import type { Decided, Decider } from './authz/decide.ts';
 import { type Refusal, upstreamFailed } from './denial.ts';
-import { filterList, readList } from './mcp/list-filter.ts';
+import { hidesInstructions, type Instructions } from './instructions.ts';
+import type { KnownNames } from './known-names.ts';
+import { filterList, type ListRead, readList } from './mcp/list-filter.ts';
 import type { Era } from './mcp/protocol-version.ts';
 import { isTaskNotification, type ServerMessage, serverMessage } from './mcp/server-message.ts';
 import type { Permit } from './permit.ts';
@@ -14,6 +16,10 @@ export interface MessageFilterOptions {
   readonly userToken: string;
   readonly decider: Decider;
   readonly tasks: Tasks;
+  readonly names: KnownNames;
+  readonly instructions: Instructions;
+  /** Whether a result may be that of a handshake, with instructions in it. */
+  readonly isHandshake: boolean;
   readonly era: Era;
   /** Whether results answer earlier requests: they do on a GET stream that is resumed. */
   readonly isResumed: boolean;
@@ -52,12 +58,31 @@ export class MessageFilter {
     if (kind === undefined) throw this.#unreadable('not a JSON-RPC message');
     if (answersIdJson !== undefined && !isAnswerTo(kind, answersIdJson)) throw this.#unreadable('not an answer to the request');
     if (!(await this.#isForAgent(kind))) return undefined;
-    const { lists, result } = read.value;
-    if (kind.kind === 'response') this.#options.onResult(result, kind.idJson);
-    if (lists.length === 0) return message;
+    if (kind.kind === 'response') this.#options.onResult(read.value.result, kind.idJson);
+    const filtered = await this.#withoutHiddenItems(read.value);
+    return this.#options.isHandshake && kind.kind === 'response' ? this.#withInstructionsJudged(filtered) : filtered;
+  }
+
+  async #withoutHiddenItems(read: ListRead): Promise<Uint8Array> {
+    const { lists, result, text } = read;
+    if (lists.length === 0) return text.bytes;
+    const { permit, names, era, listTtlMs } = this.#options;
     const visible: (readonly boolean[])[] = [];
-    for (const { method, names } of lists) visible.push(await this.#visible(method, names));
-    return filterList(read.value, visible, { era: this.#options.era, maxTtlMs: this.#options.listTtlMs });
+    for (const list of lists) {
+      names.learn(permit.route.name, list, result['nextCursor'] === undefined);
+      visible.push(await this.#visible(list.method, list.names));
+    }
+    return filterList(read, visible, { era, maxTtlMs: listTtlMs });
+  }
+
+  async #withInstructionsJudged(message: Uint8Array): Promise<Uint8Array> {
+    const read = readList(message, undefined);
+    if (!read.ok) throw this.#unreadable(read.failure.detail);
+    if (hidesInstructions(read.value.result)) throw this.#unreadable('its instructions are written in another case');
+    const { permit, userToken, instructions } = this.#options;
+    const judged = await instructions.filter(read.value, permit, userToken);
+    if (!judged.ok) throw new AnswerWithheld(judged.failure);
+    return judged.value;
   }
 
   async #isForAgent(message: ServerMessage): Promise<boolean> {

@@ -9,6 +9,10 @@ export interface Route {
   readonly stdio?: StdioCommand;
   /** Set for a server that speaks the HTTP+SSE transport of 2024-11-05; `url` is that of its stream. */
   readonly usesHttpSse?: true;
+  /** What becomes of the server's `instructions`; undefined judges them by what they name. */
+  readonly instructions?: 'pass' | 'drop';
+  /** Tools that the registry declares. */
+  readonly declaredTools?: readonly string[];
 }
 
 /** The registered servers; replaced as a whole when the policy service sends a new set. */

@@ -90,6 +90,9 @@ export interface RouteMessage {
   readonly transport: string;
   /** Set exactly for a stdio server. */
   readonly stdio: StdioCommand | null;
+  /** `pass`, `drop`, or anything else for "judge". */
+  readonly instructions: string;
+  readonly tools: readonly string[];
 }
 
 export interface AuditBatch {

@@ -51,8 +51,9 @@ function routesOf({ servers }: Bundle): RoutesMessage {
 }
 
 function routeOf(entry: ServerEntry): RouteMessage {
-  const { name, transport } = entry;
+  const { name, transport, instructions = 'judge', declaredTools = [] } = entry;
+  const common = { name, transport, instructions, tools: declaredTools };
   return entry.transport === 'stdio'
-    ? { name, transport, url: '', stdio: { command: entry.command, args: entry.args, env: entry.env } }
-    : { name, transport, url: entry.url, stdio: null };
+    ? { ...common, url: '', stdio: { command: entry.command, args: entry.args, env: entry.env } }
+    : { ...common, url: entry.url, stdio: null };
 }

@@ -22,8 +22,23 @@ export type CredentialSource =
 /** An upstream MCP server of the registry. */
 export type ServerEntry = HttpServerEntry | StdioServerEntry;
 
-export interface HttpServerEntry {
+/**
+ * What becomes of a server's `instructions`, a text that may name what a user must not see.
+ *
+ * - `judge` (the default): withheld from a user from whom something is hidden that they name
+ * - `pass`: shown to everybody
+ * - `drop`: shown to nobody
+ */
+const INSTRUCTIONS_RULES = ['judge', 'pass', 'drop'] as const;
+
+interface CommonEntry {
   readonly name: string;
+  readonly instructions?: (typeof INSTRUCTIONS_RULES)[number] | undefined;
+  /** Names of the tools in its catalogue; undefined without one. */
+  readonly declaredTools?: readonly string[];
+}
+
+export interface HttpServerEntry extends CommonEntry {
   readonly url: string;
   /** `http+sse`: the deprecated transport of 2024-11-05. */
   readonly transport: 'streamable-http' | 'http+sse';
@@ -31,8 +46,7 @@ export interface HttpServerEntry {
 }
 
 /** A server that each sidecar runs as its own process, if its operator lets it. */
-export interface StdioServerEntry extends StdioCommand {
-  readonly name: string;
+export interface StdioServerEntry extends CommonEntry, StdioCommand {
   readonly transport: 'stdio';
   readonly credential: CredentialSource & { readonly strategy: 'none' };
 }
@@ -100,6 +114,7 @@ const identity = {
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\.json$/, 'must name a .json file that lies next to this one')
     .optional(),
+  instructions: z.enum(INSTRUCTIONS_RULES).optional(),
 };
 
 /** What the operating system takes: texts that end at the first NUL. */
@@ -156,7 +171,7 @@ export function readRegistry(files: BundleFiles): Result<Registry, readonly Bund
       problems.push(problem(source.path, read.value.lineOf(['name']), `a server named ${entry.name} is registered twice`));
     }
     const catalogue = tools === undefined ? ok(undefined) : catalogueOf(read.value, tools, files.catalogues, usedCatalogues);
-    if (catalogue.ok) registry.set(entry.name, { entry, catalogue: catalogue.value });
+    if (catalogue.ok) registry.set(entry.name, registered(entry, catalogue.value));
     else problems.push(...catalogue.failure);
   }
   for (const file of files.catalogues.keys()) {
@@ -167,6 +182,10 @@ export function readRegistry(files: BundleFiles): Result<Registry, readonly Bund
     problems.push(problem('', undefined, 'the bundle has no servers/*.yaml; it must register at least one server'));
   }
   return problems.length > 0 ? fail(problems) : ok(registry);
+}
+
+function registered(entry: ServerEntry, catalogue: ToolCatalogue | undefined): RegisteredServer {
+  return { entry: catalogue === undefined ? entry : { ...entry, declaredTools: [...catalogue.keys()] }, catalogue };
 }
 
 function catalogueOf(

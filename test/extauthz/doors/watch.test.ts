@@ -49,8 +49,22 @@ describe('Watch', () => {
     assert.equal(first?.event.leaseMs, 500);
     assert.deepEqual(first?.event.routes, {
       routes: [
-        { name: 'everything', url: 'http://everything.example/mcp', transport: 'streamable-http', stdio: null },
-        { name: 'tickets', url: 'http://127.0.0.1:9501/mcp', transport: 'streamable-http', stdio: null },
+        {
+          name: 'everything',
+          url: 'http://everything.example/mcp',
+          transport: 'streamable-http',
+          stdio: null,
+          instructions: 'judge',
+          tools: [],
+        },
+        {
+          name: 'tickets',
+          url: 'http://127.0.0.1:9501/mcp',
+          transport: 'streamable-http',
+          stdio: null,
+          instructions: 'judge',
+          tools: ['list_tickets', 'close_ticket', 'delete_ticket'],
+        },
       ],
     });
     assert.deepEqual(first?.event.revokedUsers, []);
