@@ -14,12 +14,14 @@ import type { RequestStates } from './request-states.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
 import type { Tasks } from './tasks.ts';
+import type { ToolSchemas } from './tool-schemas.ts';
 
 export interface AnswersOptions {
   readonly config: SidecarConfig;
   readonly decider: Decider;
   readonly tasks: Tasks;
   readonly requestStates: RequestStates;
+  readonly toolSchemas: ToolSchemas;
   readonly names: KnownNames;
   readonly instructions: Instructions;
   readonly sessions: SessionSeal;
@@ -55,8 +57,20 @@ export class Answers {
 
   /** A relay for the answer to this message. */
   relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list, announces }: AnswerPlan): Relay {
-    const { config, decider, tasks, requestStates, names, instructions, sessions, serverRequests, listChanges, clock, logger } =
-      this.#options;
+    const {
+      config,
+      decider,
+      tasks,
+      requestStates,
+      toolSchemas,
+      names,
+      instructions,
+      sessions,
+      serverRequests,
+      listChanges,
+      clock,
+      logger,
+    } = this.#options;
     const { exchange, permit, userToken, era } = admitted;
     let sealedSessionId: string | undefined;
     const { maxBodyBytes, listTtlMs } = config;
@@ -72,9 +86,10 @@ export class Answers {
       isResumed: exchange.method === HTTP_METHODS.stream,
       isHandshake: HANDSHAKES.has(exchange.method),
       listTtlMs,
-      onResult: (result, idJson) => {
+      onResult: (result, idJson, message) => {
         tasks.answered(admitted, result, idJson);
         requestStates.answered(admitted, result);
+        toolSchemas.answered(admitted, result, message);
         if (exchange.method === 'initialize' && sealedSessionId !== undefined)
           listChanges.initialized(sealedSessionId, result['capabilities']);
       },

@@ -19,6 +19,8 @@ const KINDS = [
   { method: 'resources/templates/list', capability: undefined, anyName: '' },
 ] as const;
 const KEY = 'instructions';
+/** A longer text would take long to search. */
+const MAX_LENGTH = 65_536;
 
 export interface InstructionsOptions {
   readonly decider: Decider;
@@ -43,7 +45,7 @@ export class Instructions {
     const instructions = result[KEY];
     if (instructions === undefined || instructions === '' || permit.route.instructions === 'pass') return ok(text.bytes);
     const shown =
-      permit.route.instructions === 'drop' || typeof instructions !== 'string'
+      permit.route.instructions === 'drop' || typeof instructions !== 'string' || instructions.length > MAX_LENGTH
         ? ok(false)
         : await this.#mayShow(instructions, result['capabilities'], permit, userToken);
     if (!shown.ok) return shown;

@@ -42,6 +42,7 @@ import { TaskCalls } from './task-calls.ts';
 import { TaskLedger } from './task-ledger.ts';
 import { Tasks } from './tasks.ts';
 import { MessageTelemetry } from './telemetry.ts';
+import { ToolSchemas } from './tool-schemas.ts';
 import { Upstreams } from './upstream/forward.ts';
 import { PassThrough } from './upstream/pass-through.ts';
 import { Pools } from './upstream/pools.ts';
@@ -145,6 +146,7 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
   const tasks = new Tasks({ decider, ledger: new TaskLedger(), calls: new TaskCalls(), monotonicMs: SYSTEM_CLOCK.monotonicMs });
   const requestStates = new RequestStates(SYSTEM_CLOCK.monotonicMs);
+  const toolSchemas = new ToolSchemas(SYSTEM_CLOCK.monotonicMs);
   const names = new KnownNames();
   const instructions = new Instructions({ decider, names });
   const innerCalls = new InnerCalls();
@@ -154,6 +156,7 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     decider,
     tasks,
     requestStates,
+    toolSchemas,
     upstreams,
     passThrough,
     sessions,
@@ -164,6 +167,7 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
       decider,
       tasks,
       requestStates,
+      toolSchemas,
       names,
       instructions,
       sessions,

@@ -25,8 +25,8 @@ export interface MessageFilterOptions {
   readonly isResumed: boolean;
   /** Longest time a client may keep a filtered list, in milliseconds. */
   readonly listTtlMs: number;
-  /** Told of each result, before it is filtered, and of the id of its request as the server sent it. */
-  readonly onResult: (result: Readonly<Record<string, unknown>>, idJson: string | undefined) => void;
+  /** Told of each result before it is filtered, of the id of its request as the server sent it, and of the bytes of the message. */
+  readonly onResult: (result: Readonly<Record<string, unknown>>, idJson: string | undefined, message: Uint8Array) => void;
   /** Told of each ping of the server's, which needs no decision. */
   readonly onPing: (idJson: string) => void;
   /** Told of each request that the server makes, and what was decided about it. */
@@ -58,7 +58,7 @@ export class MessageFilter {
     if (kind === undefined) throw this.#unreadable('not a JSON-RPC message');
     if (answersIdJson !== undefined && !isAnswerTo(kind, answersIdJson)) throw this.#unreadable('not an answer to the request');
     if (!(await this.#isForAgent(kind))) return undefined;
-    if (kind.kind === 'response') this.#options.onResult(read.value.result, kind.idJson);
+    if (kind.kind === 'response') this.#options.onResult(read.value.result, kind.idJson, message);
     const filtered = await this.#withoutHiddenItems(read.value);
     return this.#options.isHandshake && kind.kind === 'response' ? this.#withInstructionsJudged(filtered) : filtered;
   }

@@ -52,6 +52,10 @@ export class OwnedEntries<V> {
     return false;
   }
 
+  hasOwner(owner: string): boolean {
+    return this.#owners.has(owner);
+  }
+
   #forget(owner: string, name: string): void {
     const entries = this.#owners.get(owner);
     if (entries?.delete(name) !== true) return;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { JsonRpcResponse } from '../extauthz/api/json-rpc.ts';
+import type { JsonObject, JsonRpcResponse } from '../extauthz/api/json-rpc.ts';
 import { HTTP_METHODS } from '../extauthz/api/operation.ts';
 import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -27,6 +27,7 @@ import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
 import { isAboutTasks, type TaskDecided, type Tasks } from './tasks.ts';
 import type { MessageSpans, MessageTelemetry } from './telemetry.ts';
+import type { ToolSchemas } from './tool-schemas.ts';
 import type { Upstreams } from './upstream/forward.ts';
 import { upstreamHeaders } from './upstream/headers.ts';
 import type { PassThrough } from './upstream/pass-through.ts';
@@ -37,6 +38,7 @@ export interface PipelineOptions {
   readonly decider: Decider;
   readonly tasks: Tasks;
   readonly requestStates: RequestStates;
+  readonly toolSchemas: ToolSchemas;
   readonly upstreams: Upstreams;
   readonly passThrough: PassThrough;
   readonly sessions: SessionSeal;
@@ -125,8 +127,9 @@ export class Pipeline {
     if (inbound.message.kind === 'response' && !this.#isAwaited(admitted.value, inbound.message, body.value)) {
       return refuse(exchange, rejected('malformed', 400, 'no request of the server waits for this answer'));
     }
-    if (inbound.message.kind === 'request' && this.#options.requestStates.isForeign(admitted.value, inbound.message.params)) {
-      return refuse(exchange, foreignState());
+    if (inbound.message.kind === 'request') {
+      const fault = this.#callFault(admitted.value, inbound.message.params);
+      if (fault !== undefined) return refuse(exchange, fault);
     }
     if (exchange.response.destroyed) return GONE;
     return this.#forward(admitted.value, inbound, body.value);
@@ -240,6 +243,12 @@ export class Pipeline {
   /** An answer of the agent's goes only to a request that was let through, once. */
   #isAwaited(admitted: Admitted, { idSpan }: JsonRpcResponse, body: Buffer): boolean {
     return this.#options.serverRequests.isAwaited(conversationOf(admitted), body.toString('utf8', idSpan.start, idSpan.end));
+  }
+
+  /** What only answers that went through before can tell about a request: whom its state was given to, and which fields repeat its arguments. */
+  #callFault(admitted: Admitted, params: JsonObject | undefined): Refusal | undefined {
+    const { requestStates, toolSchemas } = this.#options;
+    return requestStates.isForeign(admitted, params) ? foreignState() : toolSchemas.mismatch(admitted, params?.['arguments']);
   }
 
   #forward(admitted: Admitted, { message }: InboundMessage, body: Buffer): Promise<Ending> {

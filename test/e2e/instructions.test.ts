@@ -124,6 +124,11 @@ describe('instructions that name a declared tool', () => {
     assert.doesNotMatch((await initialize()).text, /wipe_vault/);
   });
 
+  it('are withheld when they are too long to search', async () => {
+    advising('x '.repeat(32_769));
+    assert.equal(instructionsIn(await initialize()), '');
+  });
+
   it('are the operator’s to pass or to drop', async () => {
     advising(NAMING);
     assert.equal(instructionsIn(await initialize({ server: 'passing' })), NAMING);

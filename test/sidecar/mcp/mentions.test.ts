@@ -25,11 +25,4 @@ describe('names that a text mentions', () => {
       assert.deepEqual(mentionedIn(text, [name]), mentioned ? [name] : []);
     });
   }
-
-  it('takes time in proportion to the text', () => {
-    const text = 'a_'.repeat(200_000);
-    const startedAt = performance.now();
-    assert.deepEqual(mentionedIn(text, ['a']), []);
-    assert.ok(performance.now() - startedAt < 5_000);
-  });
 });
