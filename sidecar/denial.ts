@@ -50,6 +50,8 @@ export interface Refusal {
   readonly revision?: string;
   /** Field for `Allow`, with `wrong_method`. */
   readonly allow?: string;
+  /** What the protocol has in `error.data` with this code. */
+  readonly data?: Readonly<Record<string, unknown>>;
 }
 
 /** A refusal by policy: HTTP 200 with a JSON-RPC error, so that every SDK hands code and data to its caller. */
@@ -79,11 +81,6 @@ export function unknownSession(): Refusal {
   return rejected('unknown_session', 404, 'there is no such session; open a new one');
 }
 
-/** What a server says about a task that it does not have (MCP 2025-11-25, Tasks, Error Handling). The same whether or not somebody else has it. */
-export function unknownTask(): Refusal {
-  return rejected('unknown_task', 200, 'there is no such task', INVALID_PARAMS);
-}
-
 export function foreignState(): Refusal {
   return rejected('foreign_state', 200, 'the requestState was not given for this request', INVALID_PARAMS);
 }
@@ -98,6 +95,6 @@ export function internalFault(): Refusal {
  */
 export function refusalBody(refusal: Refusal, idJson: string | undefined): string {
   const { decisionId = '', revision = '', reason } = refusal;
-  const error = { code: refusal.rpcCode, message: reason, data: { sidegate: { decisionId, revision, reason } } };
+  const error = { code: refusal.rpcCode, message: reason, data: { ...refusal.data, sidegate: { decisionId, revision, reason } } };
   return `{"jsonrpc":"2.0","id":${idJson ?? 'null'},"error":${JSON.stringify(error)}}`;
 }

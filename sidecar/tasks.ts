@@ -3,12 +3,13 @@ import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import { parseStrictJson } from '../extauthz/api/strict-json.ts';
 import { type Admitted, conversationOf, ownerOf } from './admitted.ts';
 import type { Decided, Decider, Question } from './authz/decide.ts';
-import { type Refusal, unknownTask } from './denial.ts';
+import type { Refusal } from './denial.ts';
 import { createdTask } from './mcp/created-task.ts';
 import { requestKey } from './open-requests.ts';
 import type { Permit } from './permit.ts';
 import type { TaskCalls } from './task-calls.ts';
 import type { TaskLedger } from './task-ledger.ts';
+import { unknownTask } from './unknown-task.ts';
 
 export interface TasksOptions {
   readonly decider: Decider;
@@ -81,23 +82,27 @@ export class Tasks {
   async #decideRequest(question: Question): Promise<TaskDecided> {
     const general = await this.#ask(question, undefined);
     if (!general.outcome.ok || question.method === TASK_LIST) return general;
-    const taskId = paramsOf(question)?.['taskId'];
+    const params = paramsOf(question);
+    const taskId = params?.['taskId'];
     const tool = typeof taskId === 'string' ? this.#toolOf(general.outcome.value, taskId) : undefined;
-    return tool === undefined ? { ...general, outcome: fail(unknownTask()) } : { ...(await this.#ask(question, tool)), tool };
+    return tool === undefined
+      ? { ...general, outcome: fail(unknownTask(question.method, params)) }
+      : { ...(await this.#ask(question, tool)), tool };
   }
 
   /** `subscriptions/listen` may name tasks to hear of. */
   async #decideListening(question: Question): Promise<Decided> {
     const decided = await this.#options.decider.decide(question);
     if (!decided.outcome.ok) return decided;
-    const notifications = paramsOf(question)?.['notifications'];
+    const params = paramsOf(question);
+    const notifications = params?.['notifications'];
     const taskIds: unknown = isObject(notifications) ? notifications['taskIds'] : undefined;
     if (taskIds === undefined) return decided;
     if (!Array.isArray(taskIds) || !taskIds.every((taskId) => typeof taskId === 'string'))
-      return { ...decided, outcome: fail(unknownTask()) };
+      return { ...decided, outcome: fail(unknownTask(question.method, params)) };
     const own = await this.visible(decided.outcome.value, question.userToken, taskIds);
     if (!own.ok) return { ...decided, outcome: own };
-    return own.value.every(Boolean) ? decided : { ...decided, outcome: fail(unknownTask()) };
+    return own.value.every(Boolean) ? decided : { ...decided, outcome: fail(unknownTask(question.method, params)) };
   }
 
   #ask({ route, method, userToken }: Question, tool: string | undefined): Promise<Decided> {
@@ -122,10 +127,12 @@ export function isAboutTasks(method: string): boolean {
   return method.startsWith(TASK_PREFIX) || method === 'subscriptions/listen';
 }
 
-/** The parameters were read strictly before; reading them again cannot fail. */
+/** @throws {Error} when they cannot be read, which was made sure of before the question was put */
 function paramsOf({ params }: Question): Params | undefined {
-  const parsed = params.length === 0 ? undefined : parseStrictJson(params);
-  return parsed?.ok === true && isObject(parsed.value.value) ? parsed.value.value : undefined;
+  if (params.length === 0) return undefined;
+  const parsed = parseStrictJson(params);
+  if (!parsed.ok || !isObject(parsed.value.value)) throw new Error('the parameters can be read no more');
+  return parsed.value.value;
 }
 
 function isObject(value: unknown): value is Params {

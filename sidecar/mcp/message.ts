@@ -54,8 +54,8 @@ const METHOD_NOT_FOUND = -32601;
 /** Methods with a target that MCP 2026-07-28 took out. Its servers do not know them, whatever their parameters. */
 const REMOVED_FROM_MODERN: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe']);
 
-const VERSION_META_KEY = 'io.modelcontextprotocol/protocolVersion';
-const CAPABILITIES_META_KEY = 'io.modelcontextprotocol/clientCapabilities';
+export const VERSION_META_KEY = 'io.modelcontextprotocol/protocolVersion';
+export const CAPABILITIES_META_KEY = 'io.modelcontextprotocol/clientCapabilities';
 
 type Call = JsonRpcRequest | JsonRpcNotification;
 type Read = Pick<InboundMessage, 'era' | 'protocolVersion'>;

@@ -33,10 +33,12 @@ beforeEach(() => {
 interface As {
   readonly user?: string;
   readonly headers?: Record<string, string>;
+  readonly capabilities?: Record<string, unknown>;
 }
 
-function post(method: string, params: Record<string, unknown>, { user = 'alice', headers = {} }: As = {}): Promise<Answer> {
-  const request = modernRequest(method, params, CAPABILITIES);
+function post(method: string, params: Record<string, unknown>, as: As = {}): Promise<Answer> {
+  const { user = 'alice', headers = {}, capabilities = CAPABILITIES } = as;
+  const request = modernRequest(method, params, capabilities);
   return send(gate.port, {
     path: '/jobs/mcp',
     ...request,
@@ -92,6 +94,19 @@ describe('a task that the server made of a call', () => {
       ];
       assert.equal(rpcError(guessed)?.code, -32602, method);
       assert.equal(guessed.text, unknown.text);
+    }
+    assert.equal(upstream.arrived.length, 0);
+  });
+
+  it('does not exist in the words of a server that first looks at the method and at what the client can do', async () => {
+    for (const taskId of ['alices', 'nobodys']) {
+      const gone = await post('tasks/result', { taskId }, { user: 'bob' });
+      assert.deepEqual([gone.status, rpcError(gone)?.code], [404, -32601]);
+      for (const capabilities of [{}, { extensions: {} }]) {
+        const incapable = await post('tasks/get', { taskId }, { user: 'bob', capabilities });
+        assert.deepEqual([incapable.status, rpcError(incapable)?.code], [400, -32021]);
+        assert.deepEqual(JSON.parse(incapable.text).error.data.requiredCapabilities, CAPABILITIES);
+      }
     }
     assert.equal(upstream.arrived.length, 0);
   });
