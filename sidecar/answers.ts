@@ -6,12 +6,15 @@ import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
 import type { ListChanges, ListKind } from './list-changes.ts';
 import { MessageFilter } from './message-filter.ts';
+import { metadataFilter } from './metadata-filter.ts';
 import { isEventStream, Relay } from './relay.ts';
+import { keepsCredential, type Routes } from './routes.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
 
 export interface AnswersOptions {
   readonly config: SidecarConfig;
+  readonly routes: Routes;
   readonly decider: Decider;
   readonly sessions: SessionSeal;
   readonly serverRequests: ServerRequests;
@@ -43,7 +46,7 @@ export class Answers {
 
   /** A relay for the answer to this message. */
   relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list, announces }: AnswerPlan): Relay {
-    const { config, decider, sessions, serverRequests, listChanges, clock, logger } = this.#options;
+    const { config, routes, decider, sessions, serverRequests, listChanges, clock, logger } = this.#options;
     const { exchange, permit, userToken, era } = admitted;
     let sealedSessionId: string | undefined;
     const { maxBodyBytes, listTtlMs } = config;
@@ -82,6 +85,23 @@ export class Answers {
         sealedSessionId = era === 'modern' ? undefined : sessions.seal(ownerOf(permit), sessionId);
         return sealedSessionId;
       },
+      onChallenge: keepsCredential(permit.route) ? (challenge) => routes.challenged(permit.route, challenge) : undefined,
+      abandonAfterMs: config.upstreamTimeoutMs,
+      monotonicMs: clock.monotonicMs,
+      logger,
+    });
+    return relay;
+  }
+
+  /** A relay for a document about the server, which holds no message. */
+  document({ exchange, permit }: Admitted): Relay {
+    const { config, clock, logger } = this.#options;
+    const relay: Relay = new Relay({
+      exchange,
+      cancelOnDisconnect: true,
+      filterFor: (status, headers) => metadataFilter(permit.route.name, relay, status, headers),
+      sealSession: () => undefined,
+      onChallenge: undefined,
       abandonAfterMs: config.upstreamTimeoutMs,
       monotonicMs: clock.monotonicMs,
       logger,

@@ -147,7 +147,7 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     sessions,
     serverRequests,
     listChanges,
-    answers: new Answers({ config, decider, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
+    answers: new Answers({ config, routes, decider, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
     batches: new Batches(innerCalls),
     spool,
     telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),

@@ -90,6 +90,8 @@ export interface RouteMessage {
   readonly transport: string;
   /** Set exactly for a stdio server. */
   readonly stdio: StdioCommand | null;
+  /** Whether agents show the server a credential of their own. */
+  readonly agentCredential: boolean;
 }
 
 export interface AuditBatch {

@@ -45,7 +45,7 @@ export function watchDoor(options: WatchOptions): (call: ServerWritableStream<Wa
     });
 }
 
-/** Only what a sidecar needs to reach the servers; how they get credentials stays here. */
+/** Only what a sidecar needs to reach the servers; where credentials come from stays here, but for those that agents bring. */
 function routesOf({ servers }: Bundle): RoutesMessage {
   return { routes: [...servers.values()].map(routeOf) };
 }
@@ -53,6 +53,6 @@ function routesOf({ servers }: Bundle): RoutesMessage {
 function routeOf(entry: ServerEntry): RouteMessage {
   const { name, transport } = entry;
   return entry.transport === 'stdio'
-    ? { name, transport, url: '', stdio: { command: entry.command, args: entry.args, env: entry.env } }
-    : { name, transport, url: entry.url, stdio: null };
+    ? { name, transport, url: '', stdio: { command: entry.command, args: entry.args, env: entry.env }, agentCredential: false }
+    : { name, transport, url: entry.url, stdio: null, agentCredential: entry.credential.strategy === 'agent' };
 }

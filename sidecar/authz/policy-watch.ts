@@ -49,9 +49,10 @@ export class PolicyWatch {
 }
 
 /** None for a kind of server that this sidecar does not know. */
-function routeOf({ name, url, transport, stdio }: RouteMessage): Route[] {
+function routeOf({ name, url, transport, stdio, agentCredential }: RouteMessage): Route[] {
   if (transport === 'stdio') return stdio === null ? [] : [{ name, url: new URL(`stdio:${name}`), stdio }];
   if (!URL.canParse(url)) return [];
   if (transport === 'http+sse') return [{ name, url: new URL(url), usesHttpSse: true }];
-  return transport === 'streamable-http' ? [{ name, url: new URL(url) }] : [];
+  if (transport !== 'streamable-http') return [];
+  return [agentCredential ? { name, url: new URL(url), agentCredential } : { name, url: new URL(url) }];
 }
