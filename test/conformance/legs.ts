@@ -19,6 +19,7 @@ export const LEGS: readonly Leg[] = [
   { revision: '2025-11-25', side: 'client', line: 'v2', way: 'renamed' },
   { revision: '2025-11-25', side: 'client', line: 'v2', way: 'captured' },
   { revision: '2025-11-25', side: 'client', line: 'v1', way: 'renamed' },
+  { revision: '2025-11-25', side: 'client', line: 'v1', way: 'captured' },
   { revision: '2026-07-28', side: 'server', line: 'v2', way: 'renamed' },
   { revision: '2026-07-28', side: 'client', line: 'v2', way: 'renamed' },
   { revision: '2026-07-28', side: 'client', line: 'v2', way: 'captured' },

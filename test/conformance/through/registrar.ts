@@ -59,7 +59,7 @@ export async function startRegistrar(
     const deadline = performance.now() + REGISTERED_WITHIN_MS;
     while ((await knownWay(url)) !== way) {
       if (performance.now() > deadline) throw new Error(`the sidecar did not take ${href} up in time`);
-      await sleep(50);
+      await sleep(100);
     }
     return url;
   };

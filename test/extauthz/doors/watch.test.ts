@@ -49,8 +49,8 @@ describe('Watch', () => {
     assert.equal(first?.event.leaseMs, 500);
     assert.deepEqual(first?.event.routes, {
       routes: [
-        { name: 'everything', url: 'http://everything.example/mcp', transport: 'streamable-http', stdio: null },
-        { name: 'tickets', url: 'http://127.0.0.1:9501/mcp', transport: 'streamable-http', stdio: null },
+        { name: 'everything', url: 'http://everything.example/mcp', transport: 'streamable-http', stdio: null, agentCredential: false },
+        { name: 'tickets', url: 'http://127.0.0.1:9501/mcp', transport: 'streamable-http', stdio: null, agentCredential: false },
       ],
     });
     assert.deepEqual(first?.event.revokedUsers, []);
@@ -93,4 +93,23 @@ describe('Watch', () => {
     });
     stranger.close();
   });
+});
+
+it('Watch says which servers authorize agents themselves', async () => {
+  const service = await startService(
+    {},
+    { 'servers/own.yaml': 'name: own\nurl: https://own.example/mcp\ncredential: {strategy: agent}\n' },
+  );
+  const client = await PolicyClient.of(service);
+  try {
+    const watching = new Watching(client);
+    await watching.until((events) => events.length > 0);
+    assert.deepEqual(watching.events[0]?.event.routes?.routes, [
+      { name: 'own', url: 'https://own.example/mcp', transport: 'streamable-http', stdio: null, agentCredential: true },
+    ]);
+    watching.cancel();
+  } finally {
+    client.close();
+    await service.stop();
+  }
 });
