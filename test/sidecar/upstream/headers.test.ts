@@ -64,9 +64,12 @@ describe('a credential that the agent brings', () => {
   };
   const removeHeaders = ['cookie', 'proxy-authorization', 'x-api-key'];
 
-  it('goes to its server, and nothing else with it', () => {
-    const sent = upstreamHeaders(brought, { setHeaders: [], removeHeaders, credential: 'agent' }, undefined, undefined, true);
-    assert.deepEqual(sent, { authorization: 'Bearer agents-own', dpop: 'proof' });
+  it('goes to its server, and nothing else with it, not even when policy forgets to take it away', () => {
+    for (const removed of [removeHeaders, []]) {
+      const obligations = { setHeaders: [], removeHeaders: removed, credential: 'agent' };
+      const sent = upstreamHeaders(brought, obligations, undefined, undefined, true);
+      assert.deepEqual(sent, { authorization: 'Bearer agents-own', dpop: 'proof' });
+    }
   });
 
   it('stays here when policy says otherwise than the route, as it may while a bundle changes', () => {
