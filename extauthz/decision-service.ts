@@ -5,7 +5,7 @@ import { HTTP_METHODS, isNormalUri, LIST_METHODS, type Operation, operationOf } 
 import type { Agent, Principal } from './api/principal.ts';
 import { fail, ok, type Result } from './api/result.ts';
 import { parseStrictJson } from './api/strict-json.ts';
-import { AGENT_CREDENTIAL_HEADERS, type Broker } from './broker/broker.ts';
+import { type Broker, removedHeaders } from './broker/broker.ts';
 import type { SecretHeader } from './broker/credential-strategy.ts';
 import { publicReason } from './identity/token-failure.ts';
 import type { UserVerifier, VerifiedUser } from './identity/user.ts';
@@ -24,6 +24,11 @@ export interface Question {
   readonly userToken: string;
   /** The revision that must answer; empty for any. */
   readonly minRevision: string;
+  /**
+   * Whether the agent's `Authorization` is for the server and the user's token came in another field. Nothing else can carry a message to a server
+   * with the credential strategy `agent`.
+   */
+  readonly keepsAgentCredential?: boolean;
 }
 
 /** A decision whose credentials are still wrapped; a door unwraps them when it writes to the wire. */
@@ -156,6 +161,11 @@ export function createDecisionService({ bundle: current, users, broker, now, new
     });
     if (hidden !== undefined) return rule(progress, { ...hidden, vary: VARIES }, NO_OBLIGATIONS);
 
+    if (server.credential.strategy === 'agent' && question.keepsAgentCredential !== true)
+      return deny(progress, {
+        code: 'no_credential',
+        reason: `${server.name} authorizes agents itself, and only a sidecar can carry what they show it`,
+      });
     const credential = await broker.issue(server.credential, principal.user);
     if (!credential.ok) {
       logger.warn({ server: server.name, user: principal.user.id, ...credential.failure }, 'no credential');
@@ -167,7 +177,7 @@ export function createDecisionService({ bundle: current, users, broker, now, new
     if (expiresAtMs !== undefined) progress.expiresAtMs = Math.min(progress.expiresAtMs, expiresAtMs);
     // What was allowed is this subscription, not any other.
     const vary = question.method === 'subscriptions/listen' ? VARIES : verdict.vary;
-    return rule(progress, { ...verdict, vary }, { setHeaders, removeHeaders: AGENT_CREDENTIAL_HEADERS, credential: label });
+    return rule(progress, { ...verdict, vary }, { setHeaders, removeHeaders: removedHeaders(server.credential), credential: label });
   }
 
   async function filter(question: Question, names: readonly string[], progress: Progress): Promise<ListRuling> {

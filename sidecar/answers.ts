@@ -9,8 +9,10 @@ import type { Instructions } from './instructions.ts';
 import type { KnownNames } from './known-names.ts';
 import type { ListChanges, ListKind } from './list-changes.ts';
 import { MessageFilter } from './message-filter.ts';
+import { metadataFilter } from './metadata-filter.ts';
 import { isEventStream, Relay } from './relay.ts';
 import type { RequestStates } from './request-states.ts';
+import { keepsCredential, type Routes } from './routes.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
 import type { Tasks } from './tasks.ts';
@@ -18,6 +20,7 @@ import type { ToolSchemas } from './tool-schemas.ts';
 
 export interface AnswersOptions {
   readonly config: SidecarConfig;
+  readonly routes: Routes;
   readonly decider: Decider;
   readonly tasks: Tasks;
   readonly requestStates: RequestStates;
@@ -59,6 +62,7 @@ export class Answers {
   relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list, announces }: AnswerPlan): Relay {
     const {
       config,
+      routes,
       decider,
       tasks,
       requestStates,
@@ -117,6 +121,23 @@ export class Answers {
         sealedSessionId = era === 'modern' ? undefined : sessions.seal(ownerOf(permit), sessionId);
         return sealedSessionId;
       },
+      onChallenge: keepsCredential(permit.route) ? (challenge) => routes.challenged(permit.route, challenge) : undefined,
+      abandonAfterMs: config.upstreamTimeoutMs,
+      monotonicMs: clock.monotonicMs,
+      logger,
+    });
+    return relay;
+  }
+
+  /** A relay for a document about the server, which holds no message. */
+  document({ exchange, permit }: Admitted): Relay {
+    const { config, clock, logger } = this.#options;
+    const relay: Relay = new Relay({
+      exchange,
+      cancelOnDisconnect: true,
+      filterFor: (status, headers) => metadataFilter(permit.route.name, relay, status, headers),
+      sealSession: () => undefined,
+      onChallenge: undefined,
       abandonAfterMs: config.upstreamTimeoutMs,
       monotonicMs: clock.monotonicMs,
       logger,

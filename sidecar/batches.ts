@@ -12,6 +12,8 @@ const MAX_EVENT_BYTES = 268_435_456;
 const KEEP_ALIVE = Buffer.from(':\n\n');
 const STREAM_HEAD = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
 
+type Challenge = { readonly 'www-authenticate'?: string };
+
 /** An element that is to be answered, and the head of its answer. */
 interface Call {
   readonly element: BatchElement;
@@ -58,14 +60,14 @@ export class Batches {
 
 /** Nothing but notifications and responses: accepted, unless one of them is not. */
 async function acknowledge(heads: readonly Promise<IncomingMessage>[], response: ServerResponse): Promise<void> {
-  let refused: { status: number; body: string } | undefined;
+  let refused: { status: number; body: string; challenge: Challenge } | undefined;
   for (const head of heads) {
     const answer = await head;
     const body = await textOf(answer);
-    if ((answer.statusCode ?? 500) >= 400) refused ??= { status: answer.statusCode ?? 500, body };
+    if ((answer.statusCode ?? 500) >= 400) refused ??= { status: answer.statusCode ?? 500, body, challenge: challengeOf(answer) };
   }
   response.statusCode = refused?.status ?? 202;
-  if (refused !== undefined) response.setHeader('content-type', 'application/json');
+  if (refused !== undefined) response.setHeaders(new Map(Object.entries({ ...refused.challenge, 'content-type': 'application/json' })));
   response.end(refused?.body);
 }
 
@@ -77,7 +79,7 @@ async function answerAll(calls: readonly Call[], request: IncomingMessage, respo
     const heads = await Promise.all(calls.map(({ head }) => head.then(({ statusCode }) => statusCode).catch(() => 500)));
     const isOneStatus = heads.every((status) => status === first?.statusCode);
     const answers = await Promise.all(calls.map(responseOf));
-    response.writeHead(isOneStatus ? (first?.statusCode ?? 200) : 200, { 'content-type': 'application/json' });
+    response.writeHead(isOneStatus ? (first?.statusCode ?? 200) : 200, { ...challengeOf(first), 'content-type': 'application/json' });
     response.end(`[${answers.join(',')}]`);
     return;
   }
@@ -85,6 +87,12 @@ async function answerAll(calls: readonly Call[], request: IncomingMessage, respo
   response.flushHeaders();
   await Promise.all(calls.map((call) => stream(call, response)));
   response.end();
+}
+
+/** What a server that authorizes the agent itself asks of it: the same for each message of a batch. */
+function challengeOf(answer: IncomingMessage | undefined): Challenge {
+  const challenge = answer?.headers['www-authenticate'];
+  return challenge === undefined ? {} : { 'www-authenticate': challenge };
 }
 
 /** One answer as a JSON-RPC response. What else its server says on the way has no place in an array. */

@@ -15,7 +15,7 @@ const INVALID_PARAMS = -32602;
  * Why a message was not answered by its server. One spelling serves the wire, audit, metrics and spans.
  *
  * - a `DenyCode`: the policy service said no, or could not be asked
- * - `malformed`, `unknown_route`, `unknown_session`, `foreign_origin`, `too_large`, `too_slow`, `wrong_method`: refused before policy was asked
+ * - `malformed`, `unknown_route`, `capture_required`, `unknown_session`, `foreign_origin`, `too_large`, `too_slow`, `wrong_method`: refused before policy was asked
  * - `unknown_task`: not a task that this user made here
  * - `foreign_state`: a `requestState` that was given to somebody else, or for something else
  * - `upstream_unreachable`, `upstream_credential`, `upstream_redirect`, `upstream_answer`: the server failed
@@ -25,6 +25,7 @@ export type RefusalCode =
   | DenyCode
   | 'malformed'
   | 'unknown_route'
+  | 'capture_required'
   | 'unknown_session'
   | 'foreign_origin'
   | 'too_large'
@@ -74,6 +75,12 @@ export function rejected(code: RefusalCode, httpStatus: number, reason: string, 
 
 export function unknownRoute(): Refusal {
   return rejected('unknown_route', 404, 'no MCP server is registered at this path; a server’s path is /<server>/mcp', METHOD_NOT_FOUND);
+}
+
+/** At the sidecar's own path `Authorization` is the user's token, which leaves no field for what the agent shows to its server. */
+export function captureRequired(server: string): Refusal {
+  const reason = `the server ${server} authorizes agents itself: call it under its own URL, with sidegate as the HTTP proxy`;
+  return { code: 'capture_required', reason, httpStatus: 200, rpcCode: DENIED };
 }
 
 /** What a server says about a session that has ended: clients then open a new one (MCP 2025-11-25, Session Management). */

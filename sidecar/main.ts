@@ -164,6 +164,7 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     listChanges,
     answers: new Answers({
       config,
+      routes,
       decider,
       tasks,
       requestStates,

@@ -11,7 +11,7 @@ import type { Decider, Question } from './authz/decide.ts';
 import type { Batches } from './batches.ts';
 import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
-import { foreignState, noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
+import { captureRequired, foreignState, noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { type ListChanges, subscribedKinds } from './list-changes.ts';
 import { isBatch } from './mcp/batch.ts';
@@ -19,10 +19,11 @@ import { FILTERED_LISTS } from './mcp/list-filter.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Era } from './mcp/protocol-version.ts';
 import type { Permit } from './permit.ts';
-import { bearerToken, checkFields, readBody } from './receive.ts';
+import { bearerToken, checkFields, isCaptured, readBody } from './receive.ts';
+import type { Relay } from './relay.ts';
 import type { RequestStates } from './request-states.ts';
 import { refuse, rescue } from './rescue.ts';
-import type { Route, Routes } from './routes.ts';
+import { keepsCredential, type Route, type Routes } from './routes.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
 import { isAboutTasks, type TaskDecided, type Tasks } from './tasks.ts';
@@ -135,7 +136,7 @@ export class Pipeline {
     return this.#forward(admitted.value, inbound, body.value);
   }
 
-  /** A GET or DELETE of the revisions with sessions: no JSON-RPC request of the agent's own. */
+  /** A GET or DELETE without a JSON-RPC request of the agent's own: of the revisions with sessions, or for a document about the server. */
   async #stream(exchange: Exchange, state: { spans: MessageSpans | undefined }, method: string): Promise<Ending> {
     const { request, response } = exchange;
     const { telemetry, passThrough, clock } = this.#options;
@@ -144,6 +145,7 @@ export class Pipeline {
     if (!received.ok) return refuse(exchange, received.failure);
     const route = this.#route(exchange);
     if (!route.ok) return refuse(exchange, route.failure);
+    if (route.value.isMetadata === true) exchange.method = HTTP_METHODS.resourceMetadata;
     const spans = telemetry.start(exchange, undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
     const admitted = await this.#admit(exchange, route.value, 'legacy', spans);
@@ -152,15 +154,19 @@ export class Pipeline {
     if (exchange.response.destroyed) return GONE;
     const { permit } = admitted.value;
     const headers = this.#upstreamHeaders(admitted.value, telemetry.forward(spans, exchange));
-    const relay = this.#options.answers.relay(admitted.value, {
-      cancelOnDisconnect: true,
-      readsJson: method === HTTP_METHODS.stream,
-      list: undefined,
-      announces: method === HTTP_METHODS.stream ? this.#options.listChanges.advertised(fieldText(request, 'mcp-session-id') ?? '') : [],
-    });
+    const relay = this.#streamRelay(admitted.value);
     exchange.forwardedAtMs = clock.monotonicMs();
     passThrough.forward(permit, headers, request, response, relay);
     return relay.ending;
+  }
+
+  #streamRelay(admitted: Admitted): Relay {
+    const { answers, listChanges } = this.#options;
+    const { method, request } = admitted.exchange;
+    if (method === HTTP_METHODS.resourceMetadata) return answers.document(admitted);
+    const isStream = method === HTTP_METHODS.stream;
+    const announces = isStream ? listChanges.advertised(fieldText(request, 'mcp-session-id') ?? '') : [];
+    return answers.relay(admitted, { cancelOnDisconnect: true, readsJson: isStream, list: undefined, announces });
   }
 
   async #receive(exchange: Exchange, maxBodyBytes: number): Promise<Result<Buffer, Refusal>> {
@@ -180,6 +186,8 @@ export class Pipeline {
     const route = routes.find(path);
     if (route === undefined) return fail(unknownRoute());
     exchange.route = route;
+    if (route.isMetadata === true && exchange.request.method !== 'GET')
+      return fail({ ...rejected('wrong_method', 405, 'a document is taken with GET'), allow: 'GET' });
     return ok(route);
   }
 
@@ -206,13 +214,24 @@ export class Pipeline {
 
   /** Decides, and finds the session that the message belongs to. */
   async #admit(exchange: Exchange, route: Route, era: Era, spans: MessageSpans): Promise<Result<Admitted, Refusal>> {
-    const userToken = bearerToken(exchange.request);
+    const proof = this.#proof(exchange.request, route);
+    if (!proof.ok) return proof;
+    const userToken = proof.value;
     const permit = await this.#decide(exchange, route, userToken);
     if (!permit.ok) return permit;
     // Modern requests have no session: what the agent sends is dropped, and a server gets to name none.
     const session = era === 'modern' ? ok(undefined) : this.#session(exchange, permit.value);
     if (!session.ok) return session;
     return ok({ exchange, permit: permit.value, userToken, sessionId: session.value, era, spans });
+  }
+
+  /** The user's token. Where the agent's `Authorization` is for its server, the token comes in the field that ends at a proxy. */
+  #proof(request: IncomingMessage, route: Route): Result<string, Refusal> {
+    if (route.agentCredential !== true) return ok(bearerToken(request, 'authorization'));
+    if (!isCaptured(request)) return fail(captureRequired(route.name));
+    const userToken = bearerToken(request, 'proxy-authorization');
+    const isShownToServer = userToken !== '' && request.headers.authorization?.includes(userToken) === true;
+    return isShownToServer ? fail(rejected('malformed', 400, 'the user’s token must not be shown to the server, too')) : ok(userToken);
   }
 
   async #decide(exchange: Exchange, route: Route, userToken: string): Promise<Result<Permit, Refusal>> {
@@ -273,7 +292,8 @@ export class Pipeline {
   }
 
   #upstreamHeaders({ exchange, permit, sessionId }: Admitted, traceparent: string): Record<string, string> {
-    return upstreamHeaders(exchange.request.headers, permit.decision.obligations, traceparent, sessionId);
+    const { route, decision } = permit;
+    return upstreamHeaders(exchange.request.headers, decision.obligations, traceparent, sessionId, keepsCredential(route));
   }
 
   #record(exchange: Exchange, spans: MessageSpans | undefined, ending: Ending): void {

@@ -7,6 +7,8 @@ const SINGLE_FIELDS: ReadonlySet<string> = new Set([
   'host',
   'origin',
   'authorization',
+  'proxy-authorization',
+  'dpop',
   'content-type',
   'content-length',
   'content-encoding',
@@ -30,7 +32,11 @@ export function checkFields(request: IncomingMessage): Result<undefined, Refusal
     seen.add(name);
   }
   const { host, origin } = request.headers;
-  if (host === undefined || !(LOOPBACK_HOST.test(host) || host === proxiedAuthority(request))) {
+  const authority = proxiedAuthority(request);
+  if (authority !== undefined && host !== authority) {
+    return fail(rejected('foreign_origin', 403, 'the Host field must name the host of the request’s target'));
+  }
+  if (authority === undefined && (host === undefined || !LOOPBACK_HOST.test(host))) {
     return fail(rejected('foreign_origin', 403, 'the Host field must name localhost'));
   }
   if (origin !== undefined && !LOOPBACK_ORIGIN.test(origin)) {
@@ -44,12 +50,17 @@ export function checkFields(request: IncomingMessage): Result<undefined, Refusal
  * one. Which servers may be reached so is for routing to say.
  */
 function proxiedAuthority({ url = '' }: IncomingMessage): string | undefined {
-  return url.startsWith('http://') && URL.canParse(url) ? new URL(url).host : undefined;
+  return /^https?:\/\//.test(url) && URL.canParse(url) ? new URL(url).host : undefined;
 }
 
-/** The token in `Authorization: Bearer` (RFC 6750 section 2.1); empty when there is none. */
-export function bearerToken(request: IncomingMessage): string {
-  return /^Bearer +([\w\-.~+/]+=*) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+/** Whether the client uses the sidecar as its HTTP proxy: it names its server by the server's own URL. */
+export function isCaptured(request: IncomingMessage): boolean {
+  return proxiedAuthority(request) !== undefined;
+}
+
+/** The token in `Authorization: Bearer` (RFC 6750 section 2.1), or in the field that is for proxies alone (RFC 9110 section 11.7.2); empty when there is none. */
+export function bearerToken(request: IncomingMessage, field: 'authorization' | 'proxy-authorization'): string {
+  return /^Bearer +([\w\-.~+/]+=*) *$/i.exec(request.headers[field] ?? '')?.[1] ?? '';
 }
 
 /** Reads a whole body of at most `maxBytes`. Settles as soon as the limit is passed, without reading on. */

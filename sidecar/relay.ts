@@ -39,6 +39,8 @@ export interface RelayOptions {
   readonly filterFor: (status: number, headers: IncomingHttpHeaders) => BodyFilter | Refusal | undefined;
   /** Names a server's session to the agent; undefined when it is not to have one. */
   readonly sealSession: (sessionId: string) => string | undefined;
+  /** Takes note of a challenge. Set when a 401 and its challenge are for the agent, which then holds the credential that they are about. */
+  readonly onChallenge: ((challenge: string | readonly string[]) => void) | undefined;
   readonly abandonAfterMs: number;
   readonly monotonicMs: () => number;
   readonly logger: Logger;
@@ -87,7 +89,11 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
     if (this.#cancelled || this.#settled) return;
-    const refusal = refusalForStatus(status, this.#options.exchange.route?.name ?? '');
+    const { onChallenge } = this.#options;
+    const challenge = headers['www-authenticate'];
+    if (challenge !== undefined) onChallenge?.(challenge);
+    const refusal =
+      onChallenge !== undefined && status === 401 ? undefined : refusalForStatus(status, this.#options.exchange.route?.name ?? '');
     if (refusal !== undefined) return this.#refuse(refusal);
     const filter = this.#options.filterFor(status, headers);
     if (filter !== undefined && 'code' in filter) return this.#refuse(filter);
@@ -95,7 +101,10 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { response } = this.#options.exchange;
     this.#isEventStream = isEventStream(headers);
     this.#observer = new AnswerObserver(this.#isEventStream);
-    this.#head = { status, headers: downstreamHeaders(headers, filter !== undefined, this.#options.sealSession) };
+    this.#head = {
+      status,
+      headers: downstreamHeaders(headers, filter !== undefined, this.#options.sealSession, onChallenge !== undefined),
+    };
     // A stream's first event may be a long way off; the agent should know at once that there is a stream.
     if (this.#isEventStream) {
       this.#writeHead();

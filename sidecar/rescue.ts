@@ -28,6 +28,7 @@ function outcomeOf({ code }: Refusal): Ending['outcome'] {
   switch (code) {
     case 'malformed':
     case 'unknown_route':
+    case 'capture_required':
     case 'unknown_session':
     case 'foreign_origin':
     case 'too_large':

@@ -1,4 +1,5 @@
 import type { StdioCommand } from '../extauthz/api/stdio-command.ts';
+import { NamedMetadata } from './named-metadata.ts';
 
 /** A registered MCP server, as the policy service told it. */
 export interface Route {
@@ -13,12 +14,22 @@ export interface Route {
   readonly instructions?: 'pass' | 'drop';
   /** Tools that the registry declares. */
   readonly declaredTools?: readonly string[];
+  /** Set for a server that authorizes agents itself: it is reached under its own URL, and the agent's `Authorization` is for it. */
+  readonly agentCredential?: true;
+  /** Set when `url` is that of the document which says who authorizes agents at the server (RFC 9728), in place of its endpoint's. */
+  readonly isMetadata?: true;
+}
+
+/** Whether what the agent shows to its server goes there, and the server's challenge comes back. */
+export function keepsCredential({ agentCredential, isMetadata }: Route): boolean {
+  return agentCredential === true && isMetadata !== true;
 }
 
 /** The registered servers; replaced as a whole when the policy service sends a new set. */
 export class Routes {
   #byName: ReadonlyMap<string, Route> = new Map();
   #byUrl: ReadonlyMap<string, Route> = new Map();
+  readonly #named = new NamedMetadata();
   #onReplace: (() => void) | undefined;
 
   /** Has `listener` called whenever the set was replaced. */
@@ -31,7 +42,11 @@ export class Routes {
     // Two servers at one URL may have different policies; the URL alone does not say which is meant.
     const isAlone = ({ url, usesHttpSse }: Route) =>
       usesHttpSse === undefined && routes.filter((other) => other.url.href === url.href).length === 1;
-    this.#byUrl = new Map(routes.filter(isAlone).map((route) => [route.url.href, route]));
+    const captured = routes.filter(isAlone);
+    const documents = captured.filter(keepsCredential).flatMap(metadataRoutes);
+    const isOfOne = ({ url }: Route) => documents.filter((other) => other.url.href === url.href).length === 1;
+    this.#byUrl = new Map([...documents.filter(isOfOne), ...captured].map((route) => [route.url.href, route]));
+    this.#named.clear();
     this.#onReplace?.();
   }
 
@@ -44,13 +59,27 @@ export class Routes {
     return [...this.#byName.keys()];
   }
 
+  /** Takes note of where a server says its metadata lies. */
+  challenged(route: Route, challenge: string | readonly string[]): void {
+    this.#named.learn(route, challenge);
+  }
+
   /**
    * Finds the server that a request target names: the path `/<server>/mcp`, or, from a client that uses the sidecar as its HTTP proxy, the
-   * server's own URL. It is compared as it was sent: an encoded or dotted form names no server.
+   * server's own URL, or that of its metadata if agents need it. It is compared as it was sent: an encoded or dotted form names no server.
    */
   find(target: string): Route | undefined {
-    if (target.startsWith('http://')) return this.#byUrl.get(target);
+    if (/^https?:\/\//.test(target)) return this.#byUrl.get(target) ?? this.#named.find(target);
     const match = /^\/([a-z0-9-]+)\/mcp\/?$/.exec(target);
     return match?.[1] === undefined ? undefined : this.#byName.get(match[1]);
   }
+}
+
+/** Where the metadata of a server may lie (RFC 9728 section 3.1): below the well-known path, and at that path itself, where clients look next. */
+function metadataRoutes(route: Route): Route[] {
+  const { origin, pathname, search } = route.url;
+  const root = `${origin}/.well-known/oauth-protected-resource`;
+  const path = pathname === '/' ? '' : pathname;
+  const places = new Set([root, `${root}${path}${search}`, `${root}${path.replace(/\/$/, '')}${search}`]);
+  return [...places].map((place) => ({ ...route, url: new URL(place), isMetadata: true }));
 }

@@ -5,6 +5,7 @@ import { refusalBody } from './denial.ts';
 import type { Exchange } from './exchange.ts';
 import type { Conversation, OpenRequests } from './open-requests.ts';
 import type { Permit } from './permit.ts';
+import { keepsCredential } from './routes.ts';
 import type { Upstreams } from './upstream/forward.ts';
 import { upstreamHeaders } from './upstream/headers.ts';
 
@@ -64,6 +65,7 @@ export class ServerRequests {
       outcome.value.decision.obligations,
       undefined,
       conversation.sessionId || undefined,
+      keepsCredential(permit.route),
     );
     headers['content-type'] = 'application/json';
     headers['accept'] = 'application/json, text/event-stream';

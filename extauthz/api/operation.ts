@@ -15,6 +15,8 @@ export const HTTP_METHODS = {
   stream: 'http/stream',
   /** The legacy DELETE that ends a session. */
   endSession: 'http/end-session',
+  /** A GET of the document that says who authorizes agents at a server (RFC 9728). */
+  resourceMetadata: 'http/resource-metadata',
   /** A JSON-RPC response from the client to a server's request (legacy only). */
   clientResponse: 'http/client-response',
   /** A request from the server to the client (sampling, elicitation, roots); its method is the parameter `method`. */
@@ -56,6 +58,7 @@ const CONNECT_METHODS: ReadonlySet<string> = new Set([
   ...LIST_METHODS.keys(),
   HTTP_METHODS.stream,
   HTTP_METHODS.endSession,
+  HTTP_METHODS.resourceMetadata,
   HTTP_METHODS.clientResponse,
 ]);
 

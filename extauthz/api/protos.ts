@@ -93,6 +93,8 @@ export interface RouteMessage {
   /** `pass`, `drop`, or anything else for "judge". */
   readonly instructions: string;
   readonly tools: readonly string[];
+  /** Whether agents show the server a credential of their own. */
+  readonly agentCredential: boolean;
 }
 
 export interface AuditBatch {

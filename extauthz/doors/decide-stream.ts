@@ -24,7 +24,7 @@ export function decideDoor(options: DecideOptions): (call: ServerDuplexStream<De
 async function answer(request: DecisionRequest, agent: Agent, { decisions, metrics }: DecideOptions): Promise<DecisionResponse> {
   const startedAt = performance.now();
   const { id, server, method, params, userToken, minRevision, items } = request;
-  const question: Question = { agent, server, method, params, userToken, minRevision };
+  const question: Question = { agent, server, method, params, userToken, minRevision, keepsAgentCredential: true };
   const { visible, ...ruling } =
     items === null ? { ...(await decisions.decide(question)), visible: [] } : await decisions.filter(question, items.names);
   metrics.decided('decide', ruling, (performance.now() - startedAt) / 1_000);

@@ -45,7 +45,7 @@ export function watchDoor(options: WatchOptions): (call: ServerWritableStream<Wa
     });
 }
 
-/** Only what a sidecar needs to reach the servers; how they get credentials stays here. */
+/** Only what a sidecar needs to reach the servers; where credentials come from stays here, but for those that agents bring. */
 function routesOf({ servers }: Bundle): RoutesMessage {
   return { routes: [...servers.values()].map(routeOf) };
 }
@@ -54,6 +54,6 @@ function routeOf(entry: ServerEntry): RouteMessage {
   const { name, transport, instructions = 'judge', declaredTools = [] } = entry;
   const common = { name, transport, instructions, tools: declaredTools };
   return entry.transport === 'stdio'
-    ? { ...common, url: '', stdio: { command: entry.command, args: entry.args, env: entry.env } }
-    : { ...common, url: entry.url, stdio: null };
+    ? { ...common, url: '', stdio: { command: entry.command, args: entry.args, env: entry.env }, agentCredential: false }
+    : { ...common, url: entry.url, stdio: null, agentCredential: entry.credential.strategy === 'agent' };
 }

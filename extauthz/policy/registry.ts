@@ -9,6 +9,8 @@ import { readYaml, type YamlFile } from './yaml-file.ts';
 /** How a call to a server gets its credential. */
 export type CredentialSource =
   | { readonly strategy: 'none' }
+  /** The agent has one of its own, from the server's own OAuth flow. */
+  | { readonly strategy: 'agent' }
   | {
       readonly strategy: 'file';
       /** Below the secrets directory; `{user}` stands for the user's id, safely encoded. */
@@ -85,6 +87,7 @@ const url = z.string().superRefine((text, context) => {
 
 const credential = z.discriminatedUnion('strategy', [
   z.strictObject({ strategy: z.literal('none') }),
+  z.strictObject({ strategy: z.literal('agent') }),
   z.strictObject({
     strategy: z.literal('file'),
     path: z
@@ -160,6 +163,7 @@ export function readRegistry(files: BundleFiles): Result<Registry, readonly Bund
   const problems: BundleProblem[] = [];
   const registry = new Map<string, RegisteredServer>();
   const usedCatalogues = new Set<string>();
+  const captured = new CapturedServers();
   for (const source of files.servers) {
     const read = readYaml(source, serverSchema);
     if (!read.ok) {
@@ -170,6 +174,7 @@ export function readRegistry(files: BundleFiles): Result<Registry, readonly Bund
     if (registry.has(entry.name)) {
       problems.push(problem(source.path, read.value.lineOf(['name']), `a server named ${entry.name} is registered twice`));
     }
+    problems.push(...captured.add(read.value, entry));
     const catalogue = tools === undefined ? ok(undefined) : catalogueOf(read.value, tools, files.catalogues, usedCatalogues);
     if (catalogue.ok) registry.set(entry.name, registered(entry, catalogue.value));
     else problems.push(...catalogue.failure);
@@ -186,6 +191,25 @@ export function readRegistry(files: BundleFiles): Result<Registry, readonly Bund
 
 function registered(entry: ServerEntry, catalogue: ToolCatalogue | undefined): RegisteredServer {
   return { entry: catalogue === undefined ? entry : { ...entry, declaredTools: [...catalogue.keys()] }, catalogue };
+}
+
+/** The servers that authorize agents themselves are reached under their own URL alone, so that it must lead to each of them and to no other. */
+class CapturedServers {
+  readonly #byUrl = new Map<string, ServerEntry>();
+
+  /** What is wrong with one more server beside those before it. */
+  add(file: YamlFile<unknown>, entry: ServerEntry): BundleProblem[] {
+    if (entry.transport === 'stdio') return [];
+    const { href } = new URL(entry.url);
+    const other = this.#byUrl.get(href);
+    this.#byUrl.set(href, entry);
+    const refuse = (key: string, message: string) => [problem(file.file, file.lineOf([key]), `${key}: ${message}`)];
+    if (entry.credential.strategy === 'agent' && entry.transport !== 'streamable-http')
+      return refuse('credential', 'the strategy agent needs the transport streamable-http');
+    if (other !== undefined && [entry, other].some(({ credential }) => credential.strategy === 'agent'))
+      return refuse('url', `${other.name} has the same one; a server with the credential strategy agent needs a URL of its own`);
+    return [];
+  }
 }
 
 function catalogueOf(

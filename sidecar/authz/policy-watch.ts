@@ -49,11 +49,12 @@ export class PolicyWatch {
 }
 
 /** None for a kind of server that this sidecar does not know. */
-function routeOf({ name, url, transport, stdio, instructions, tools }: RouteMessage): Route[] {
+function routeOf({ name, url, transport, stdio, instructions, tools, agentCredential }: RouteMessage): Route[] {
   const rule: Pick<Route, 'instructions'> = instructions === 'pass' || instructions === 'drop' ? { instructions } : {};
   const common = { name, declaredTools: tools, ...rule };
   if (transport === 'stdio') return stdio === null ? [] : [{ ...common, url: new URL(`stdio:${name}`), stdio }];
   if (!URL.canParse(url)) return [];
   if (transport === 'http+sse') return [{ ...common, url: new URL(url), usesHttpSse: true }];
-  return transport === 'streamable-http' ? [{ ...common, url: new URL(url) }] : [];
+  if (transport !== 'streamable-http') return [];
+  return [agentCredential ? { ...common, url: new URL(url), agentCredential } : { ...common, url: new URL(url) }];
 }

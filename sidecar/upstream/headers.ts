@@ -8,6 +8,9 @@ import type { Obligations } from '../../extauthz/api/decision.ts';
  */
 const FORWARDED: ReadonlySet<string> = new Set(['accept', 'accept-language', 'content-type', 'last-event-id', 'tracestate', 'user-agent']);
 
+/** What a server takes for the credential that it gave the agent (RFC 6750, RFC 9449). */
+const CREDENTIAL: ReadonlySet<string> = new Set(['authorization', 'dpop']);
+
 function isForwarded(name: string): boolean {
   return FORWARDED.has(name) || name.startsWith('mcp-');
 }
@@ -17,17 +20,19 @@ function isForwarded(name: string): boolean {
  * @param headers the agent's, with lower-case names
  * @param traceparent our own span, W3C Trace Context section 3.2
  * @param sessionId the server's own, in place of the sealed one that the agent holds
+ * @param keepsCredential whether the agent's `Authorization` is for the server; policy must leave it, too
  */
 export function upstreamHeaders(
   headers: IncomingHttpHeaders,
   obligations: Obligations,
   traceparent: string | undefined,
   sessionId: string | undefined,
+  keepsCredential = false,
 ): Record<string, string> {
   const sent: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
-    if (typeof value === 'string' && isForwarded(name)) sent[name] = value;
+    if (typeof value === 'string' && (isForwarded(name) || (keepsCredential && CREDENTIAL.has(name)))) sent[name] = value;
   }
   for (const name of obligations.removeHeaders) delete sent[name];
   if (traceparent !== undefined) sent['traceparent'] = traceparent;
@@ -60,16 +65,19 @@ const WITHHELD: ReadonlySet<string> = new Set([
  * The fields of the answer to the agent.
  * @param rewritten also drops what described the bytes that came from the server
  * @param sealSession names a session to the agent
+ * @param passesChallenge whether the agent holds the credential that the server asks for
  */
 export function downstreamHeaders(
   headers: IncomingHttpHeaders,
   rewritten: boolean,
   sealSession: (sessionId: string) => string | undefined,
+  passesChallenge = false,
 ): OutgoingHttpHeaders {
   const sent: OutgoingHttpHeaders = {};
   const named = headers.connection === undefined ? undefined : new Set(headers.connection.toLowerCase().split(/\s*,\s*/));
   for (const name in headers) {
-    if (WITHHELD.has(name) || named?.has(name)) continue;
+    const isChallenge = passesChallenge && name === 'www-authenticate';
+    if ((WITHHELD.has(name) && !isChallenge) || named?.has(name)) continue;
     if (rewritten && (name === 'content-length' || name === 'etag' || name === 'digest' || name === 'content-digest')) continue;
     sent[name] = headers[name];
   }

@@ -19,6 +19,7 @@ export const LEGS: readonly Leg[] = [
   { revision: '2025-11-25', side: 'client', line: 'v2', way: 'renamed' },
   { revision: '2025-11-25', side: 'client', line: 'v2', way: 'captured' },
   { revision: '2025-11-25', side: 'client', line: 'v1', way: 'renamed' },
+  { revision: '2025-11-25', side: 'client', line: 'v1', way: 'captured' },
   { revision: '2026-07-28', side: 'server', line: 'v2', way: 'renamed' },
   { revision: '2026-07-28', side: 'client', line: 'v2', way: 'renamed' },
   { revision: '2026-07-28', side: 'client', line: 'v2', way: 'captured' },
@@ -29,13 +30,10 @@ export function clientCommand(line: SdkLine): string {
   return [process.execPath, join(import.meta.dirname, `client-${line}.ts`)].map((part) => `"${part}"`).join(' ');
 }
 
-/** Ways on which a server's 401 reaches the client, with the challenge in it. The sidecar keeps every 401 to itself. */
-const WAYS_WITH_CHALLENGES: ReadonlySet<WayThrough> = new Set([]);
-
 /**
  * Whether a client scenario is only run directly. A client that its server authorizes needs the URL that it knows (RFC 9728 section 3.3), which
- * it keeps when it is captured, and its server's challenge.
+ * it keeps only when it is captured.
  */
 export function isOnlyDirect(scenario: string, way: WayThrough): boolean {
-  return scenario.startsWith('auth/') && !WAYS_WITH_CHALLENGES.has(way);
+  return scenario.startsWith('auth/') && way !== 'captured';
 }

@@ -68,7 +68,7 @@ async function runLeg(
   }
   const server = await startConformanceServer(line);
   try {
-    const subject = gate === undefined ? server.url : await gate.register(server.url);
+    const subject = gate === undefined ? server.url : await gate.register(server.url, way);
     return await runSuite(suite, { ...run, subject, env: {} });
   } finally {
     await server.close();

@@ -40,13 +40,16 @@ function linkTo(url: URL, send: Fetch): Link {
   return { url, fetch: observed, streamOpened: stream.promise };
 }
 
-/** Calls of the server go to the proxy in absolute form (RFC 9112 section 3.2.2); what the client asks of others, as for a token, goes there directly. */
+/**
+ * What goes to the server's origin goes to the proxy, in absolute form (RFC 9112 section 3.2.2); what the client asks of others, as for a token, goes
+ * there directly, as a client with `NO_PROXY` does it.
+ */
 async function fetchThrough(proxy: string, server: URL): Promise<Fetch> {
   const { ProxyAgent, fetch: undiciFetch } = await import('undici');
   const dispatcher = new ProxyAgent({ uri: proxy, proxyTunnel: false });
   return (input, init) => {
-    const isCall = new URL(input instanceof Request ? input.url : input).href === server.href;
-    return isCall
+    const isOwn = new URL(input instanceof Request ? input.url : input).origin === server.origin;
+    return isOwn
       ? (undiciFetch as unknown as (input: unknown, init: unknown) => ReturnType<Fetch>)(input, { ...init, dispatcher })
       : fetch(input, init);
   };

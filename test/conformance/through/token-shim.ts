@@ -32,7 +32,9 @@ export async function startTokenShim(sidecarPort: number, token: string): Promis
 }
 
 function pass(request: IncomingMessage, response: ServerResponse, port: number, token: string): void {
-  const headers = [...request.rawHeaders, 'authorization', `Bearer ${token}`];
+  // A client that uses the sidecar as its proxy keeps `Authorization` for the server (RFC 9110 section 11.7.2).
+  const field = request.url?.startsWith('http://') ? 'proxy-authorization' : 'authorization';
+  const headers = [...request.rawHeaders, field, `Bearer ${token}`];
   const outgoing = httpRequest({
     host: '127.0.0.1',
     port,

@@ -165,6 +165,6 @@ describe('credential strategy none', () => {
 
 describe('what the agent sent for itself', () => {
   it('is removed, whatever the strategy', () => {
-    assert.deepEqual(AGENT_CREDENTIAL_HEADERS, ['authorization', 'cookie', 'proxy-authorization', 'x-api-key']);
+    assert.deepEqual(AGENT_CREDENTIAL_HEADERS, ['authorization', 'cookie', 'dpop', 'proxy-authorization', 'x-api-key']);
   });
 });

@@ -47,7 +47,7 @@ describe('Decide', () => {
     assert.equal(response.code, '');
     assert.deepEqual(response.policies, ['support-tickets']);
     assert.deepEqual(response.setHeaders, [{ name: 'authorization', value: 'Bearer alices-secret' }]);
-    assert.deepEqual(response.removeHeaders, ['authorization', 'cookie', 'proxy-authorization', 'x-api-key']);
+    assert.deepEqual(response.removeHeaders, ['authorization', 'cookie', 'dpop', 'proxy-authorization', 'x-api-key']);
     assert.equal(response.credential, 'file:alice');
     assert.deepEqual(response.vary, { arguments: false, time: false });
     assert.deepEqual(response.principal, {

@@ -7,6 +7,7 @@ import { openSqliteAuditStore } from '../../../extauthz/store/sqlite-audit-store
 import { assertAllowed, assertDenied, type Checked, callOf, checkRequest, plain } from '../support/checked-request.ts';
 import { PolicyClient } from '../support/policy-client.ts';
 import { type RunningService, startService } from '../support/running-service.ts';
+import { TEST_BUNDLE } from '../support/test-bundle.ts';
 import { userClaims, workloadClaims } from '../support/test-issuer.ts';
 
 describe('Envoy Check', () => {
@@ -53,7 +54,7 @@ describe('Envoy Check', () => {
       [{ value: false }, 'OVERWRITE_IF_EXISTS_OR_ADD'],
       'both spellings of overwrite',
     );
-    assert.deepEqual(response.okResponse?.headersToRemove, ['cookie', 'proxy-authorization', 'x-api-key']);
+    assert.deepEqual(response.okResponse?.headersToRemove, ['cookie', 'dpop', 'proxy-authorization', 'x-api-key']);
     const { decision_id: id, revision, policies, effect, code } = plain(response.dynamicMetadata);
     assert.match(String(id), /^[0-9a-f-]{36}$/);
     assert.match(String(revision), /^[0-9a-f]{16}$/);
@@ -64,7 +65,7 @@ describe('Envoy Check', () => {
     const response = await check({ server: 'everything', body: { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} } });
     assertAllowed(response);
     assert.deepEqual(response.okResponse?.headers, []);
-    assert.deepEqual(response.okResponse?.headersToRemove, ['authorization', 'cookie', 'proxy-authorization', 'x-api-key']);
+    assert.deepEqual(response.okResponse?.headersToRemove, ['authorization', 'cookie', 'dpop', 'proxy-authorization', 'x-api-key']);
   });
 
   it('denies a request with HTTP 200 and a JSON-RPC error, the id digit by digit', async () => {
@@ -215,6 +216,28 @@ describe('Envoy Check', () => {
       const stranger = new PolicyClient(service, token);
       assertDenied(await stranger.check(checkRequest({ body }, alice)), 'OK', 4030, reason);
       stranger.close();
+    }
+  });
+});
+
+describe('Envoy Check for a server that authorizes agents itself', () => {
+  it('denies, since Authorization cannot be both the user’s token and for the server', async () => {
+    const own = 'name: own\nurl: https://own.example/mcp\ncredential: {strategy: agent}\n';
+    const service = await startService({}, { ...TEST_BUNDLE, 'servers/own.yaml': own });
+    const proxy = await PolicyClient.of(service);
+    try {
+      const alice = await service.users.sign(userClaims(service.users));
+      const body = { jsonrpc: '2.0', id: 1, method: 'ping' };
+      const check = (headers: Checked['headers'] = {}) => proxy.check(checkRequest({ server: 'own', body, headers }, alice));
+      const only = /^own authorizes agents itself, and only a sidecar can carry what they show it$/;
+      assertDenied(await check(), 'OK', 4030, only);
+      assertDenied(await check({ 'proxy-authorization': `Bearer ${alice}` }), 'OK', 4030, only);
+      const shown = { authorization: 'Bearer the-agents-own', 'proxy-authorization': `Bearer ${alice}` };
+      assertDenied(await check(shown), 'OK', 4030, /user token/);
+      assert.doesNotMatch(service.log.text(), /the-agents-own/);
+    } finally {
+      proxy.close();
+      await service.stop();
     }
   });
 });

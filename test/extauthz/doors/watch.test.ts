@@ -55,6 +55,7 @@ describe('Watch', () => {
           transport: 'streamable-http',
           stdio: null,
           instructions: 'judge',
+          agentCredential: false,
           tools: [],
         },
         {
@@ -63,6 +64,7 @@ describe('Watch', () => {
           transport: 'streamable-http',
           stdio: null,
           instructions: 'judge',
+          agentCredential: false,
           tools: ['list_tickets', 'close_ticket', 'delete_ticket'],
         },
       ],
@@ -107,4 +109,23 @@ describe('Watch', () => {
     });
     stranger.close();
   });
+});
+
+it('Watch says which servers authorize agents themselves', async () => {
+  const service = await startService(
+    {},
+    { 'servers/own.yaml': 'name: own\nurl: https://own.example/mcp\ncredential: {strategy: agent}\n' },
+  );
+  const client = await PolicyClient.of(service);
+  try {
+    const watching = new Watching(client);
+    await watching.until((events) => events.length > 0);
+    assert.deepEqual(watching.events[0]?.event.routes?.routes, [
+      { name: 'own', url: 'https://own.example/mcp', transport: 'streamable-http', stdio: null, agentCredential: true },
+    ]);
+    watching.cancel();
+  } finally {
+    client.close();
+    await service.stop();
+  }
 });

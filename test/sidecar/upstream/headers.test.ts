@@ -5,7 +5,7 @@ import { downstreamHeaders, upstreamHeaders } from '../../../sidecar/upstream/he
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const OBLIGATIONS = {
   setHeaders: [{ name: 'authorization', value: 'Bearer alices-own' }],
-  removeHeaders: ['authorization', 'cookie', 'proxy-authorization', 'x-api-key'],
+  removeHeaders: ['authorization', 'cookie', 'dpop', 'proxy-authorization', 'x-api-key'],
   credential: 'file:alice',
 };
 
@@ -51,6 +51,31 @@ describe('upstream request fields', () => {
       traceparent: TRACEPARENT,
       authorization: 'Bearer alices-own',
     });
+  });
+});
+
+describe('a credential that the agent brings', () => {
+  const brought = {
+    authorization: 'Bearer agents-own',
+    dpop: 'proof',
+    'proxy-authorization': 'Bearer users',
+    'x-api-key': 'k',
+    cookie: 'c',
+  };
+  const removeHeaders = ['cookie', 'proxy-authorization', 'x-api-key'];
+
+  it('goes to its server, and nothing else with it, not even when policy forgets to take it away', () => {
+    for (const removed of [removeHeaders, []]) {
+      const obligations = { setHeaders: [], removeHeaders: removed, credential: 'agent' };
+      const sent = upstreamHeaders(brought, obligations, undefined, undefined, true);
+      assert.deepEqual(sent, { authorization: 'Bearer agents-own', dpop: 'proof' });
+    }
+  });
+
+  it('stays here when policy says otherwise than the route, as it may while a bundle changes', () => {
+    assert.deepEqual(upstreamHeaders(brought, OBLIGATIONS, undefined, undefined, true), { authorization: 'Bearer alices-own' });
+    assert.deepEqual(upstreamHeaders(brought, { ...OBLIGATIONS, setHeaders: [] }, undefined, undefined, true), {});
+    assert.deepEqual(upstreamHeaders(brought, { setHeaders: [], removeHeaders, credential: 'agent' }, undefined, undefined, false), {});
   });
 });
 
