@@ -7,6 +7,7 @@ import { ANSWER, type AnswerSpec, answerOf, type GeneratedAnswer } from './gener
 import { type GeneratedRequest, REQUEST, requestOf } from './generated-request.ts';
 import { assertJudged } from './judged-as-sent.ts';
 import { type Forwarded, PlayedServer } from './played-server.ts';
+import { readLast } from './readers.ts';
 import { hasMarker, hasMarkerAcrossLines } from './searched-output.ts';
 
 /** What a worker is told. */
@@ -23,7 +24,16 @@ const EXCHANGES = fc.array(fc.record({ request: REQUEST, answer: ANSWER }), { mi
 /** What became of the messages. */
 export type Outcome = 'forwarded' | 'malformed' | 'denied' | 'hidden' | 'shownInFull' | 'withheld' | 'streams' | 'judged';
 
-const counts: Record<Outcome, number> = { forwarded: 0, malformed: 0, denied: 0, hidden: 0, shownInFull: 0, withheld: 0, streams: 0, judged: 0 };
+const counts: Record<Outcome, number> = {
+  forwarded: 0,
+  malformed: 0,
+  denied: 0,
+  hidden: 0,
+  shownInFull: 0,
+  withheld: 0,
+  streams: 0,
+  judged: 0,
+};
 
 const ACCEPTED: GeneratedAnswer = { status: 202, headers: {}, pieces: [], hides: false, shown: undefined };
 
@@ -32,7 +42,7 @@ const isTold = ({ body }: Forwarded) => body.includes('"error":{"code":4030');
 /** What the answer to a forwarded message starts from: the id, as it was sent, and the method. */
 function askedIn(body: Buffer): { readonly method: unknown; readonly idJson: string } {
   if (body.length === 0) return { method: undefined, idJson: '7' };
-  const { id = null, method } = JSON.parse(body.toString()) as Record<string, unknown>;
+  const { id = null, method } = readLast(body.toString()) as Record<string, unknown>;
   const idJson = JSON.stringify(id);
   // A number that does not survive being read is not the request's id to anybody who compares texts.
   const isExact = typeof id !== 'number' || (Number.isSafeInteger(id) && !Object.is(id, -0));
@@ -53,11 +63,11 @@ function count({ status, body }: Output, answer: GeneratedAnswer | undefined): v
 }
 
 function dataIn(stream: string): string {
-  let all = '';
-  const parser = createParser({ onEvent: ({ data }) => void (all += data) });
+  const parts: string[] = [];
+  const parser = createParser({ onEvent: ({ data }) => void parts.push(data) });
   // It waits for what follows a CR.
   parser.feed(`${stream}\n`);
-  return all;
+  return parts.join('');
 }
 
 /** What is permitted is shown, whatever stood beside it. */
@@ -69,7 +79,11 @@ function assertShown({ status, body }: Output, { shown, headers }: GeneratedAnsw
   assert.notEqual(data.trim(), '', `nothing is shown, with status ${status}`);
   const { result } = JSON.parse(data) as { result: Record<string, Record<string, unknown>[]> };
   const items = result['tools'] ?? result['prompts'] ?? result['resources'] ?? result['resourceTemplates'] ?? [];
-  assert.deepEqual(items.map((item) => item['name'] ?? item['uri'] ?? item['uriTemplate']), shown, text);
+  assert.deepEqual(
+    items.map((item) => item['name'] ?? item['uri'] ?? item['uriTemplate']),
+    shown,
+    text,
+  );
 }
 
 async function exchange(sidecar: FuzzedSidecar, server: PlayedServer, request: GeneratedRequest, answerSpec: AnswerSpec): Promise<void> {

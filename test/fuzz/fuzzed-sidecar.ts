@@ -28,6 +28,7 @@ import { Upstreams } from '../../sidecar/upstream/forward.ts';
 import { PassThrough } from '../../sidecar/upstream/pass-through.ts';
 import type { GeneratedRequest } from './generated-request.ts';
 import { isPermitted, isPermittedName, isPermittedUri } from './pretend-policy.ts';
+import { readLast } from './readers.ts';
 
 const REVISION = 'fuzz';
 
@@ -61,7 +62,7 @@ function pretendPolicyService(): Pick<PolicyClient, 'decide'> {
     async decide({ method, params, items }: DecisionQuestion): Promise<DecisionResponse> {
       const isName = method === 'tools/list' || method === 'prompts/list';
       const visible = items?.names.map((name) => (isName ? isPermittedName(name) : isPermittedUri(name))) ?? [];
-      const readable: unknown = params.length === 0 ? undefined : JSON.parse(Buffer.from(params).toString());
+      const readable: unknown = params.length === 0 ? undefined : readLast(Buffer.from(params).toString());
       const allow = isPermitted(method, readable);
       return {
         id: 0,

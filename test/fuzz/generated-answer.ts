@@ -39,7 +39,13 @@ const LISTS = [
   { method: 'tools/list', items: 'tools', key: 'name', shown: 'safe-', hidden: MARKER },
   { method: 'prompts/list', items: 'prompts', key: 'name', shown: 'safe-', hidden: MARKER },
   { method: 'resources/list', items: 'resources', key: 'uri', shown: 'file:///public/', hidden: `file:///${MARKER}/` },
-  { method: 'resources/templates/list', items: 'resourceTemplates', key: 'uriTemplate', shown: 'file:///public/{n}', hidden: `file:///${MARKER}/{n}` },
+  {
+    method: 'resources/templates/list',
+    items: 'resourceTemplates',
+    key: 'uriTemplate',
+    shown: 'file:///public/{n}',
+    hidden: `file:///${MARKER}/{n}`,
+  },
 ] as const;
 type List = (typeof LISTS)[number];
 
@@ -55,13 +61,15 @@ export function answerOf(spec: AnswerSpec, { method, idJson }: Asked): Generated
   const fits = spec.fitsMethod && mutations === 0 && shown !== undefined;
   if (!spec.isStream) {
     const isBatch = mutations > 0 && choices.chance(15);
+    // With an error status, what cannot be read passes as plain text; no client takes it for an answer.
+    const status = mutations === 0 && choices.chance(5) ? choices.of([400, 404, 500]) : 200;
     const body = broken(Buffer.from(textOf(isBatch ? { items: [message] } : message, choices)), mutations, choices);
     return {
-      status: 200,
+      status,
       headers: { 'content-type': choices.of(['application/json', 'Application/JSON; charset=utf-8']) },
       pieces: choices.pieces(body),
       hides: state.hides,
-      shown: fits ? shown : undefined,
+      shown: fits && status === 200 ? shown : undefined,
     };
   }
   const messages = Array.from({ length: spec.others }, () => otherMessage(state, choices));
@@ -102,7 +110,9 @@ function listAnswer(list: List, idJson: string, state: State, choices: Choices):
     if (choices.chance(50)) {
       const name = list.shown + choices.below(3);
       shown.push(name);
-      items.push(written(choices.of([{ [list.key]: name }, { title: 't\u2028\u0085', [list.key]: name, inputSchema: { type: 'object' } }])));
+      items.push(
+        written(choices.of([{ [list.key]: name }, { title: 't\u2028\u0085', [list.key]: name, inputSchema: { type: 'object' } }])),
+      );
     } else {
       state.hides = true;
       items.push(hiddenItem(list, choices));
@@ -138,7 +148,12 @@ function hiddenItem({ key, hidden, shown }: List, choices: Choices): Written {
     case 1:
       return { members: [[key.toUpperCase(), value]] };
     case 2:
-      return { members: [[key, written(`${shown}0`)], [`${key.slice(0, 1).toUpperCase()}${key.slice(1)}`, value]] };
+      return {
+        members: [
+          [key, written(`${shown}0`)],
+          [`${key.slice(0, 1).toUpperCase()}${key.slice(1)}`, value],
+        ],
+      };
     case 3:
       return { items: [{ members: plain }] };
     case 4:
@@ -161,7 +176,12 @@ function otherMessage(state: State, choices: Choices): Written {
     case 2:
       return written({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri: `file:///${MARKER}` } });
     case 3:
-      return written({ jsonrpc: '2.0', id: 'ask-9', method: choices.of(['sampling/createMessage', `vendor/${MARKER}`]), params: { text: MARKER } });
+      return written({
+        jsonrpc: '2.0',
+        id: 'ask-9',
+        method: choices.of(['sampling/createMessage', `vendor/${MARKER}`]),
+        params: { text: MARKER },
+      });
     case 4: {
       const inputRequests = { a: { method: 'sampling/createMessage', params: { text: MARKER } } };
       return written({ jsonrpc: '2.0', id: 5, result: { resultType: 'input_required', inputRequests } });
@@ -189,7 +209,10 @@ function mutate(message: Written, state: State, choices: Choices): void {
       return insert([key, value]);
     case 1:
       state.hides = true;
-      return insert([choices.of([key.toUpperCase(), key.replace('s', '\u017f'), `${key.slice(0, 1).toUpperCase()}${key.slice(1)}`]), value]);
+      return insert([
+        choices.of([key.toUpperCase(), key.replace('s', '\u017f'), `${key.slice(0, 1).toUpperCase()}${key.slice(1)}`]),
+        value,
+      ]);
     case 2:
       return setMember(message, choices.of(['id', 'jsonrpc', 'result']), { text: choices.of(['null', '[]', '1.5', '"x"', '{}']) });
     case 3:
@@ -217,7 +240,9 @@ function eventStream(messages: readonly Written[], choices: Choices): Buffer {
     return distinct;
   };
   const extra = () => {
-    const line = choices.chance(40) ? choices.of(['', ': keep-alive', `id: ${choices.below(100)}`, 'retry: 10', 'event: message', 'other: x']) : '';
+    const line = choices.chance(40)
+      ? choices.of(['', ': keep-alive', `id: ${choices.below(100)}`, 'retry: 10', 'event: message', 'other: x'])
+      : '';
     return line === '' ? '' : line + end();
   };
   for (const message of messages) {

@@ -25,7 +25,19 @@ const SPEC = fc.record({
 
 type Spec = typeof SPEC extends fc.Arbitrary<infer Value> ? Value : never;
 
-const HIDDEN_NAMES = [MARKER, `${MARKER}-2`, `Safe-1`, 'SAFE-1', 'safe-1 ', 'safe-1\u0000', 'saf\u0435-1', 'ſafe-1', '', `${MARKER}/x`, '__proto__'];
+const HIDDEN_NAMES = [
+  MARKER,
+  `${MARKER}-2`,
+  `Safe-1`,
+  'SAFE-1',
+  'safe-1 ',
+  'safe-1\u0000',
+  'saf\u0435-1',
+  'ſafe-1',
+  '',
+  `${MARKER}/x`,
+  '__proto__',
+];
 const HIDDEN_URIS = [
   `file:///${MARKER}`,
   `file:///public/../${MARKER}`,
@@ -85,7 +97,11 @@ export function requestOf(spec: Spec): GeneratedRequest {
 
 function envelope(method: string, params: unknown, isModern: boolean, choices: Choices): Record<string, unknown> {
   const _meta = isModern
-    ? { [VERSION_KEY]: '2026-07-28', [CAPABILITIES_KEY]: {}, ...(choices.chance(20) && { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }) }
+    ? {
+        [VERSION_KEY]: '2026-07-28',
+        [CAPABILITIES_KEY]: {},
+        ...(choices.chance(20) && { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }),
+      }
     : choices.chance(20)
       ? { progressToken: 7 }
       : undefined;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Judged } from './fuzzed-sidecar.ts';
 import type { Forwarded } from './played-server.ts';
 import { isPermitted } from './pretend-policy.ts';
-import { READERS, readingOf } from './readers.ts';
+import { readingsOf, readLast } from './readers.ts';
 
 /** Names of `NAME_PARAMETERS` in the specification: what `Mcp-Name` repeats (SEP-2243). */
 const NAME_PARAMETERS: Readonly<Record<string, string>> = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri' };
@@ -29,10 +29,7 @@ function canonical(value: unknown, path: string): string {
 
 /** Fails unless what reached the server is, for every reader of it, a message that policy allowed. */
 export function assertJudged({ headers, body }: Forwarded, allowed: readonly Judged[]): void {
-  for (const { name, read } of READERS) {
-    const message = read(body);
-    assert.ok(!Array.isArray(message), `an array for ${name}: ${body}`);
-    const { method, params, hasId } = readingOf(message);
+  for (const { reader: name, method, params, hasId } of readingsOf(body)) {
     if (method === undefined) {
       assert.ok(
         allowed.some((judged) => judged.method === 'http/client-response'),
@@ -44,7 +41,7 @@ export function assertJudged({ headers, body }: Forwarded, allowed: readonly Jud
     assert.equal(hasId, !String(method).startsWith('notifications/'), `request and notification mistaken, for ${name}: ${body}`);
     const judged = allowed.filter((one) => one.method === method && one.target === targetOf(method, params));
     const isSame = judged.some((one) => {
-      const judgedParams: unknown = one.params.length === 0 ? undefined : JSON.parse(Buffer.from(one.params).toString());
+      const judgedParams: unknown = one.params.length === 0 ? undefined : readLast(Buffer.from(one.params).toString());
       return canonical(params, 'params') === canonical(judgedParams, 'params');
     });
     assert.ok(isSame, `not what was judged, for ${name}: ${body}`);

@@ -16,7 +16,10 @@ export function hasMarker(output: Buffer): boolean {
     unescaped = unescaped.replaceAll('\\\\', '\\');
     if (has(unescaped) || has(unescaped.replaceAll('\\', ''))) return true;
   }
-  return has(text.replaceAll('\0', '')) || has(text.replace(/%([0-9a-fA-F]{2})/g, (_whole, code: string) => String.fromCharCode(Number.parseInt(code, 16))));
+  return (
+    has(text.replaceAll('\0', '')) ||
+    has(text.replace(/%([0-9a-fA-F]{2})/g, (_whole, code: string) => String.fromCharCode(Number.parseInt(code, 16))))
+  );
 }
 
 /** Whether it is there for a client that joins the data lines of an event, however the lines end. */
