@@ -102,9 +102,9 @@ async function exchange(sidecar: FuzzedSidecar, server: PlayedServer, request: G
     assertJudged(forwarded, decider.allowed);
     counts.judged += 1;
   }
-  const text = () => JSON.stringify(String(output.body));
-  assert.ok(!hasMarker(output.body), `what is hidden reached the agent: ${text()}`);
-  assert.ok(!hasMarkerAcrossLines(output.body), `what is hidden reached the agent across lines: ${text()}`);
+  if (hasMarker(output.body) || hasMarkerAcrossLines(output.body)) {
+    assert.fail(`what is hidden reached the agent: ${JSON.stringify(String(output.body))}`);
+  }
   if (answer !== undefined && !request.isBatch) assertShown(output, answer);
   if (request.method !== 'POST') counts.streams += 1;
   else count(output, answer);

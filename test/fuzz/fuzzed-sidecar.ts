@@ -158,7 +158,7 @@ export function createFuzzedSidecar(route: Omit<Route, 'name'>, server: StdioLeg
     decider,
     send: (request) => sendInMemory(pipeline, request),
     async close() {
-      await spool.stop(2_000);
+      await spool.stop(0);
       passThrough.close();
       await upstreams.close();
     },

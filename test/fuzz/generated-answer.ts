@@ -260,18 +260,20 @@ function eventStream(messages: readonly Written[], choices: Choices): Buffer {
 function broken(bytes: Buffer, mutations: number, choices: Choices): Buffer {
   if (mutations === 0 || bytes.length === 0 || !choices.chance(30)) return bytes;
   const at = choices.below(bytes.length);
-  // A line end in the middle of the word makes a field of another name, which says nothing to any client.
-  if (bytes.toString('latin1', Math.max(0, at - 6), at + 5).includes('data:')) return bytes;
+  const inserted = (place: number, some: Buffer) => Buffer.concat([bytes.subarray(0, place), some, bytes.subarray(place)]);
   switch (choices.below(5)) {
     case 0:
-      return Buffer.concat([Buffer.from('\ufeff'), bytes]);
+      return inserted(0, Buffer.from('\ufeff'));
     case 1:
-      return Buffer.concat([bytes.subarray(0, at), Buffer.of(choices.of([0xff, 0xc0, 0x0d, 0x0a, 0x00, 0x85])), bytes.subarray(at)]);
+      return inserted(at, Buffer.of(choices.of([0xff, 0xc0, 0x00, 0x85])));
     case 2:
       return bytes.subarray(0, at);
     case 3:
       return Buffer.concat([bytes, bytes]);
-    default:
-      return Buffer.concat([bytes.subarray(0, at), Buffer.from(choices.of(['\n\n', '\r', '\r\n\r\n'])), bytes.subarray(at)]);
+    default: {
+      // Only where a line begins: elsewhere it would make a field of another name, which says nothing to any client.
+      const lineEnd = bytes.findIndex((byte, index) => index >= at && (byte === 0x0a || byte === 0x0d));
+      return inserted(lineEnd + 1, Buffer.from(choices.of(['\n\n', '\r', '\n', '\r\n\r\n'])));
+    }
   }
 }
