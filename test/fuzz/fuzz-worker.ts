@@ -112,7 +112,7 @@ async function exchange(sidecar: FuzzedSidecar, server: PlayedServer, request: G
 
 async function fuzz({ messages, seed }: FuzzRun): Promise<void> {
   const server = new PlayedServer(() => ACCEPTED);
-  const sidecar = createFuzzedSidecar({ url: new URL('stdio:files'), stdio: { command: 'none', args: [], env: [] } }, server);
+  const sidecar = createFuzzedSidecar(new URL('http://files.test/mcp'), () => server);
   await fc.assert(
     fc.asyncProperty(EXCHANGES, async (exchanges) => {
       for (const { request, answer } of exchanges) await exchange(sidecar, server, requestOf(request), answer);

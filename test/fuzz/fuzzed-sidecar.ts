@@ -19,13 +19,14 @@ import { InnerCalls } from '../../sidecar/inner-calls.ts';
 import { ListChanges } from '../../sidecar/list-changes.ts';
 import { OpenRequests } from '../../sidecar/open-requests.ts';
 import { Pipeline } from '../../sidecar/pipeline.ts';
-import { type Route, Routes } from '../../sidecar/routes.ts';
+import { Routes } from '../../sidecar/routes.ts';
+import type { ServerLegs } from '../../sidecar/server-leg.ts';
 import { ServerRequests } from '../../sidecar/server-requests.ts';
 import { SessionSeal } from '../../sidecar/session-seal.ts';
-import type { StdioLeg } from '../../sidecar/stdio-leg.ts';
 import { MessageTelemetry } from '../../sidecar/telemetry.ts';
 import { Upstreams } from '../../sidecar/upstream/forward.ts';
 import { PassThrough } from '../../sidecar/upstream/pass-through.ts';
+import { Pools } from '../../sidecar/upstream/pools.ts';
 import type { GeneratedRequest } from './generated-request.ts';
 import { isPermitted, isPermittedName, isPermittedUri } from './pretend-policy.ts';
 import { readLast } from './readers.ts';
@@ -109,8 +110,8 @@ export interface FuzzedSidecar {
   close(): Promise<void>;
 }
 
-/** @param routes the server under the name `files`, as a process of this pod or at a URL */
-export function createFuzzedSidecar(route: Omit<Route, 'name'>, server: StdioLeg): FuzzedSidecar {
+/** @param url of the one server, whose name is `files` */
+export function createFuzzedSidecar(url: URL, legs: ServerLegs): FuzzedSidecar {
   const config = readSidecarConfig({
     SIDEGATE_POLICY_ADDRESS: 'localhost:1',
     SIDEGATE_POLICY_CA_PEM: 'none',
@@ -122,7 +123,7 @@ export function createFuzzedSidecar(route: Omit<Route, 'name'>, server: StdioLeg
   lease.renew(REVISION, 86_400_000, SYSTEM_CLOCK.monotonicMs());
   cache.dropOutdated();
   const routes = new Routes();
-  routes.replace([{ name: 'files', ...route }]);
+  routes.replace([{ name: 'files', url }]);
   const listChanges = new ListChanges();
   const decider = new WatchedDecider(pretendPolicyService() as PolicyClient, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
   const spool = new AuditSpool({
@@ -131,8 +132,9 @@ export function createFuzzedSidecar(route: Omit<Route, 'name'>, server: StdioLeg
     backlogLimit: 10_000_000,
     logger,
   });
-  const upstreams = new Upstreams(config.upstreamTimeoutMs, server);
-  const passThrough = new PassThrough(server);
+  const pools = new Pools(config.upstreamTimeoutMs);
+  const upstreams = new Upstreams(pools, legs);
+  const passThrough = new PassThrough(legs);
   const sessions = new SessionSeal(randomBytes(32));
   const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
   const innerCalls = new InnerCalls();
@@ -160,7 +162,7 @@ export function createFuzzedSidecar(route: Omit<Route, 'name'>, server: StdioLeg
     async close() {
       await spool.stop(0);
       passThrough.close();
-      await upstreams.close();
+      await pools.close();
     },
   };
 }

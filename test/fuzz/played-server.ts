@@ -1,5 +1,5 @@
 import type { AnswerController, AnswerHandler } from '../../sidecar/relay.ts';
-import type { StdioLeg } from '../../sidecar/stdio-leg.ts';
+import type { ServerLeg } from '../../sidecar/server-leg.ts';
 import type { GeneratedAnswer } from './generated-answer.ts';
 
 /** A message as it reached the server. */
@@ -14,7 +14,7 @@ export type Play = (forwarded: Forwarded) => GeneratedAnswer;
 const ENDED: GeneratedAnswer = { status: 204, headers: {}, pieces: [], hides: false, shown: undefined };
 
 /** A server in this process: keeps what reaches it, and answers at the pace at which it is read. */
-export class PlayedServer implements StdioLeg {
+export class PlayedServer implements ServerLeg {
   readonly forwarded: Forwarded[] = [];
   play: Play;
 
