@@ -23,10 +23,14 @@ export function isUtf8EventStream(contentType: string): boolean {
   return /^\s*text\/event-stream\s*(?:;\s*(?:charset\s*=\s*"?utf-8"?\s*)?)?$/i.test(contentType);
 }
 
-/** Whether everything of a part but its data is printable ASCII, so that every client finds the same lines in it. */
+/**
+ * Whether everything of a part but its data is printable ASCII, so that every client finds the same lines in it. A byte order mark is taken only where it
+ * opens the stream and so belongs to no line: further on, clients that decode chunk by chunk drop it too, and find a field where others find none.
+ */
 export function isPlainAroundData({ raw, fields }: StreamPart): boolean {
   const data = fields.filter(({ name }) => name === 'data').map(({ value }) => value);
-  let at = BYTE_ORDER_MARK.equals(raw.subarray(0, BYTE_ORDER_MARK.length)) ? BYTE_ORDER_MARK.length : 0;
+  const opensStream = fields[0]?.line.start !== 0 && BYTE_ORDER_MARK.equals(raw.subarray(0, BYTE_ORDER_MARK.length));
+  let at = opensStream ? BYTE_ORDER_MARK.length : 0;
   for (const { start, end } of [...data, { start: raw.length, end: raw.length }]) {
     for (; at < start; at += 1) if (!isPlain(raw[at] ?? 0)) return false;
     at = end;

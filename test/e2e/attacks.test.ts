@@ -443,6 +443,7 @@ describe('answers that two readers could read differently', () => {
   for (const [name, start] of [
     ['a byte order mark in the wrong encoding', '\u00ef\u00bb\u00bf'],
     ['a comment with another reader’s line end', ': x\u2028'],
+    ['a byte order mark after the stream has begun', ': x\n\n\ufeff'],
   ] as const) {
     it(`are not passed unread: ${name} before an event`, async () => {
       upstream.behave((_request, response) => {
