@@ -16,14 +16,21 @@ import { Batches } from '../../sidecar/batches.ts';
 import { SYSTEM_CLOCK } from '../../sidecar/clock.ts';
 import { readSidecarConfig } from '../../sidecar/config.ts';
 import { InnerCalls } from '../../sidecar/inner-calls.ts';
+import { Instructions } from '../../sidecar/instructions.ts';
+import { KnownNames } from '../../sidecar/known-names.ts';
 import { ListChanges } from '../../sidecar/list-changes.ts';
 import { OpenRequests } from '../../sidecar/open-requests.ts';
 import { Pipeline } from '../../sidecar/pipeline.ts';
+import { RequestStates } from '../../sidecar/request-states.ts';
 import { Routes } from '../../sidecar/routes.ts';
 import type { ServerLegs } from '../../sidecar/server-leg.ts';
 import { ServerRequests } from '../../sidecar/server-requests.ts';
 import { SessionSeal } from '../../sidecar/session-seal.ts';
+import { TaskCalls } from '../../sidecar/task-calls.ts';
+import { TaskLedger } from '../../sidecar/task-ledger.ts';
+import { Tasks } from '../../sidecar/tasks.ts';
 import { MessageTelemetry } from '../../sidecar/telemetry.ts';
+import { ToolSchemas } from '../../sidecar/tool-schemas.ts';
 import { Upstreams } from '../../sidecar/upstream/forward.ts';
 import { PassThrough } from '../../sidecar/upstream/pass-through.ts';
 import { Pools } from '../../sidecar/upstream/pools.ts';
@@ -137,6 +144,11 @@ export function createFuzzedSidecar(url: URL, legs: ServerLegs): FuzzedSidecar {
   const passThrough = new PassThrough(legs);
   const sessions = new SessionSeal(randomBytes(32));
   const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
+  const tasks = new Tasks({ decider, ledger: new TaskLedger(), calls: new TaskCalls(), monotonicMs: SYSTEM_CLOCK.monotonicMs });
+  const requestStates = new RequestStates(SYSTEM_CLOCK.monotonicMs);
+  const toolSchemas = new ToolSchemas(SYSTEM_CLOCK.monotonicMs);
+  const names = new KnownNames();
+  const instructions = new Instructions({ decider, names });
   const innerCalls = new InnerCalls();
   const pipeline = new Pipeline({
     config,
@@ -147,7 +159,24 @@ export function createFuzzedSidecar(url: URL, legs: ServerLegs): FuzzedSidecar {
     sessions,
     serverRequests,
     listChanges,
-    answers: new Answers({ config, decider, sessions, serverRequests, listChanges, clock: SYSTEM_CLOCK, logger }),
+    tasks,
+    requestStates,
+    toolSchemas,
+    answers: new Answers({
+      config,
+      routes,
+      decider,
+      tasks,
+      requestStates,
+      toolSchemas,
+      names,
+      instructions,
+      sessions,
+      serverRequests,
+      listChanges,
+      clock: SYSTEM_CLOCK,
+      logger,
+    }),
     batches: new Batches(innerCalls),
     spool,
     telemetry: new MessageTelemetry(trace.getTracer('fuzz'), metrics.getMeter('fuzz')),
