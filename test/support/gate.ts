@@ -102,6 +102,8 @@ export async function startGate(options: GateOptions): Promise<Gate> {
       SIDEGATE_POLICY_CA_PEM: authority.certificatePem,
       SIDEGATE_WORKLOAD_TOKEN_FILE: at('workload-token'),
       SIDEGATE_STATE_DIR: at('spool'),
+      // A busy machine must not make decisions late.
+      SIDEGATE_DECISION_TIMEOUT_MS: '10000',
       ...options.sidecarEnv,
     },
     logFile: at('sidecar.log'),
