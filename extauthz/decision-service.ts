@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../runtime/logger.ts';
 import type { Decision, DenyCode, Vary, Verdict } from './api/decision.ts';
+import { parseParams } from './api/json-params.ts';
 import { HTTP_METHODS, isNormalUri, LIST_METHODS, type Operation, operationOf } from './api/operation.ts';
 import type { Agent, Principal } from './api/principal.ts';
 import { fail, ok, type Result } from './api/result.ts';
-import { parseStrictJson } from './api/strict-json.ts';
 import { AGENT_CREDENTIAL_HEADERS, type Broker } from './broker/broker.ts';
 import type { SecretHeader } from './broker/credential-strategy.ts';
 import { publicReason } from './identity/token-failure.ts';
@@ -268,7 +268,7 @@ function readOperation({ method, params }: Question): Result<Operation, Denial> 
 
 function readParams(params: Uint8Array): Result<Readonly<Record<string, unknown>> | undefined, Denial> {
   if (params.length === 0) return ok(undefined);
-  const parsed = parseStrictJson(params);
+  const parsed = parseParams(params);
   const value: unknown = parsed.ok ? parsed.value.value : undefined;
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return fail({ code: 'invalid_arguments', reason: 'params is not a JSON object' });

@@ -50,7 +50,8 @@ export const sidecarSettings = {
     env: 'SIDEGATE_MAX_BODY_BYTES',
     schema: wholeNumber(1_024, 268_435_456),
     default: '4194304',
-    meaning: 'Largest JSON-RPC message accepted from the agent, and largest list answer or event taken apart from a server, in bytes.',
+    meaning:
+      'Largest JSON-RPC message accepted from the agent, and largest list answer or event taken apart from a server, in bytes. Whatever its size, an agent’s message may hold 100,000 objects, arrays and members in all, a server’s 250,000.',
   }),
   receiveTimeoutMs: setting({
     env: 'SIDEGATE_RECEIVE_TIMEOUT_MS',

@@ -1,9 +1,9 @@
 import type { CedarValueJson, Response } from '@cedar-policy/cedar-wasm/nodejs';
 import type { DenyCode, Vary, Verdict } from '../api/decision.ts';
+import { parseParams } from '../api/json-params.ts';
 import type { Operation } from '../api/operation.ts';
 import type { Principal } from '../api/principal.ts';
 import { fail, type Result } from '../api/result.ts';
-import { parseStrictJson } from '../api/strict-json.ts';
 import type { CompiledPolicy } from './compile.ts';
 import type { RecordType } from './input-type.ts';
 import { convertArguments, type InputFault } from './input-value.ts';
@@ -80,7 +80,7 @@ function decide(rules: Rules, { principal, server, operation, params, nowMs }: Q
 /** Reads `params.arguments` for policy; absent params and absent arguments count as an empty object. */
 function inputOf(type: RecordType, params: Uint8Array): Result<CedarValueJson, InputFault> {
   if (params.length === 0) return convertArguments(type, {});
-  const parsed = parseStrictJson(params);
+  const parsed = parseParams(params);
   if (!parsed.ok) return fail({ path: '', reason: `is not usable JSON (${parsed.failure.detail})` });
   const { value, unsafeNumbers } = parsed.value;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail({ path: '', reason: 'must be an object' });

@@ -30,7 +30,7 @@ const toolSchema = z.object({
 
 /** Reads a saved `tools/list` answer: an array of tools, the result object, or the whole JSON-RPC response. */
 export function readCatalogue(file: string, bytes: Uint8Array): Result<ToolCatalogue, readonly BundleProblem[]> {
-  const parsed = parseStrictJson(bytes);
+  const parsed = parseStrictJson(bytes, { maxNodes: Number.POSITIVE_INFINITY }); // the operator's own file
   if (!parsed.ok) {
     const line = Buffer.from(bytes).subarray(0, parsed.failure.offset).toString('latin1').split('\n').length;
     return fail([problem(file, line, `the file is not usable JSON: ${parsed.failure.detail}`)]);
