@@ -1,5 +1,6 @@
 import { type Environment, readSettings, SettingsError, type SettingValues, setting } from '../runtime/env.ts';
-import { address, oneOf, optionalText, optionalUrl, text, wholeNumber } from '../runtime/setting-types.ts';
+import { logLevel, otlpEndpoint } from '../runtime/process-settings.ts';
+import { address, optionalText, text, wholeNumber } from '../runtime/setting-types.ts';
 
 /** The sidecar's settings. The injector writes these variables into pods, so it reads their names from here. */
 export const sidecarSettings = {
@@ -113,17 +114,8 @@ export const sidecarSettings = {
     default: '30000',
     meaning: 'Time that open calls have to finish after SIGTERM, in milliseconds.',
   }),
-  otlpEndpoint: setting({
-    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-    schema: optionalUrl,
-    meaning: 'OTLP/HTTP endpoint for traces. Without it no trace leaves the process.',
-  }),
-  logLevel: setting({
-    env: 'SIDEGATE_LOG_LEVEL',
-    schema: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-    default: 'info',
-    meaning: 'Least severe log line written.',
-  }),
+  otlpEndpoint,
+  logLevel,
 } as const;
 
 export type SidecarConfig = SettingValues<typeof sidecarSettings>;
