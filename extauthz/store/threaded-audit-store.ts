@@ -21,18 +21,20 @@ interface Waiting {
 export async function openThreadedAuditStore(path: string): Promise<AuditSink> {
   const waiting = new Map<number, Waiting>();
   const worker = new Worker(THREAD, { workerData: path });
-  const ended = once(worker, 'exit');
   let over: Error | undefined;
-  const end = (error: Error) => {
-    over ??= error;
-    for (const { reject } of waiting.values()) reject(over);
-    waiting.clear();
-  };
-  worker.on('error', (error) => end(new Error('the audit thread failed', { cause: error })));
-  worker.on('exit', () => end(new Error('the audit thread has ended')));
+  // Nobody hears `error` once the database is open: a fault in the thread is a fault of the process, which ends with it.
+  const ended = new Promise<void>((resolve) => {
+    worker.once('exit', () => {
+      over = new Error('the audit thread has ended');
+      for (const { reject } of waiting.values()) reject(over);
+      waiting.clear();
+      resolve();
+    });
+  });
 
   const [opened] = (await Promise.race([once(worker, 'message'), ended.then(() => [])])) as [AuditReply?];
-  if (opened?.failure !== undefined) {
+  if (opened === undefined) throw new Error('the audit thread ended before it began');
+  if (opened.failure !== undefined) {
     await worker.terminate();
     throw opened.mendable === true ? new StartupError(opened.failure) : new Error(opened.failure);
   }
