@@ -80,6 +80,7 @@ const MAX_CELL_LENGTH = 48;
 
 /** The records as a table for people. */
 export function auditTable(records: readonly AuditRecord[]): string {
+  if (records.length === 0) return 'no records\n';
   const rows = [COLUMNS.map(([title]) => title), ...records.map((record) => COLUMNS.map(([, cell]) => printable(cell(record))))];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows

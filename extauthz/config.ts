@@ -1,4 +1,5 @@
 import { type Environment, readSettings, SettingsError, type SettingValues, setting } from '../runtime/env.ts';
+import { logLevel, otlpEndpoint } from '../runtime/process-settings.ts';
 import { address, oneOf, optionalText, optionalUrl, text, url, wholeNumber } from '../runtime/setting-types.ts';
 import { algorithms } from './identity/algorithms.ts';
 
@@ -141,17 +142,8 @@ export const extauthzSettings = {
     default: '10000',
     meaning: 'Time that open questions have to be answered after SIGTERM, in milliseconds.',
   }),
-  otlpEndpoint: setting({
-    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-    schema: optionalUrl,
-    meaning: 'OTLP/HTTP endpoint for traces. Without it no trace leaves the process.',
-  }),
-  logLevel: setting({
-    env: 'SIDEGATE_LOG_LEVEL',
-    schema: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-    default: 'info',
-    meaning: 'Least severe log line written.',
-  }),
+  otlpEndpoint,
+  logLevel,
 } as const;
 
 export type ExtauthzConfig = SettingValues<typeof extauthzSettings>;

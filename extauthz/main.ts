@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { earlySetting } from '../runtime/env.ts';
 import { runUntilSignal, StartupError } from '../runtime/lifecycle.ts';
 import { createLogger } from '../runtime/logger.ts';
@@ -77,6 +78,7 @@ async function audit(args: readonly string[]): Promise<void> {
   const { database, query, json } = command.value;
   // Whoever reads the output may have seen enough, as `head` does.
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : FAILED));
+  if (!existsSync(database)) throw new StartupError(`there is no audit database at ${database}; name another one with --database`);
   const store = openSqliteAuditStore(database, 'read');
   try {
     const records = await store.query(query);

@@ -17,7 +17,7 @@ import { type Bundle, createPolicyEngine } from './policy/engine.ts';
 import { createGrpcServer } from './server.ts';
 import { createAuditBacklog } from './store/audit-backlog.ts';
 import { createAuditWriter } from './store/audit-writer.ts';
-import { openSqliteAuditStore } from './store/sqlite-audit-store.ts';
+import { openThreadedAuditStore } from './store/threaded-audit-store.ts';
 import { createVerifiers } from './verifiers.ts';
 
 /** Time that audit records wait for company before they are committed together. */
@@ -42,7 +42,7 @@ export async function startPolicyService(
   const now = Date.now;
   const newId = (): string => uuidV7();
 
-  const store = openSqliteAuditStore(config.databaseFile);
+  const store = await openThreadedAuditStore(config.databaseFile);
   onStop(() => store.close());
   const writer = createAuditWriter({ store, gatherMs: GATHER_MS, onStored: metrics.auditStored });
   onStop(() => writer.close());

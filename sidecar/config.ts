@@ -1,5 +1,6 @@
 import { type Environment, readSettings, SettingsError, type SettingValues, setting } from '../runtime/env.ts';
-import { address, oneOf, optionalText, optionalUrl, text, wholeNumber } from '../runtime/setting-types.ts';
+import { logLevel, otlpEndpoint } from '../runtime/process-settings.ts';
+import { address, optionalText, text, wholeNumber } from '../runtime/setting-types.ts';
 
 /** The sidecar's settings. The injector writes these variables into pods, so it reads their names from here. */
 export const sidecarSettings = {
@@ -50,7 +51,8 @@ export const sidecarSettings = {
     env: 'SIDEGATE_MAX_BODY_BYTES',
     schema: wholeNumber(1_024, 268_435_456),
     default: '4194304',
-    meaning: 'Largest JSON-RPC message accepted from the agent, and largest list answer or event taken apart from a server, in bytes.',
+    meaning:
+      'Largest JSON-RPC message accepted from the agent, and largest list answer or event taken apart from a server, in bytes. Whatever its size, an agent’s message may hold 100,000 objects, arrays and members in all, a server’s 250,000.',
   }),
   receiveTimeoutMs: setting({
     env: 'SIDEGATE_RECEIVE_TIMEOUT_MS',
@@ -112,17 +114,8 @@ export const sidecarSettings = {
     default: '30000',
     meaning: 'Time that open calls have to finish after SIGTERM, in milliseconds.',
   }),
-  otlpEndpoint: setting({
-    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-    schema: optionalUrl,
-    meaning: 'OTLP/HTTP endpoint for traces. Without it no trace leaves the process.',
-  }),
-  logLevel: setting({
-    env: 'SIDEGATE_LOG_LEVEL',
-    schema: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-    default: 'info',
-    meaning: 'Least severe log line written.',
-  }),
+  otlpEndpoint,
+  logLevel,
 } as const;
 
 export type SidecarConfig = SettingValues<typeof sidecarSettings>;

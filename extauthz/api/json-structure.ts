@@ -56,7 +56,7 @@ const QUOTE_BYTE = 0x22;
 const BACKSLASH = 0x5c;
 
 /** After so many bytes of a string it is quicker to look for its end natively, in windows so that no byte is looked at too often. */
-const NEAR_BYTES = 256;
+export const NEAR_BYTES = 256;
 const WINDOW_BYTES = 4_096;
 
 /**
@@ -139,8 +139,11 @@ function surrogateHalf(bytes: Uint8Array, at: number): 'high' | 'low' | undefine
   return second >= 12 ? 'low' : 'high';
 }
 
-/** From inside a string: the place of the next quote or backslash, or at least the end of the window. */
-function skipPlain(bytes: Uint8Array, at: number): number {
+/**
+ * From inside a string: the place of the next quote or backslash, or at least the end of the window.
+ * @throws {RangeError} at the end of the text.
+ */
+export function skipPlain(bytes: Uint8Array, at: number): number {
   const window = asBuffer(bytes.subarray(at, at + WINDOW_BYTES));
   if (window.length === 0) throw new RangeError('not JSON: a string does not end');
   const quote = window.indexOf(QUOTE_BYTE);

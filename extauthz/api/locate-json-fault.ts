@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { escapeLength, utf8Text } from './json-structure.ts';
 import type { JsonFault, JsonFaultKind, StrictJsonLimits } from './strict-json.ts';
 
+type FaultLimits = Required<Pick<StrictJsonLimits, 'maxDepth' | 'loneSurrogates'>>;
+
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
@@ -19,7 +21,7 @@ const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
  * Says where and why a refused JSON text is at fault: the first fault in the text, but encoding before grammar.
  * Slow and exact; `parseStrictJson` decides, this explains.
  */
-export function locateJsonFault(bytes: Uint8Array, limits: Required<StrictJsonLimits>): JsonFault {
+export function locateJsonFault(bytes: Uint8Array, limits: FaultLimits): JsonFault {
   const utf8Fault = firstInvalidUtf8(bytes);
   if (utf8Fault !== undefined) return { kind: 'invalid_utf8', offset: utf8Fault, detail: 'not UTF-8' };
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
@@ -46,10 +48,10 @@ class FaultSearch {
   readonly #bytes: Uint8Array;
   /** One character a byte, so that offsets agree. */
   readonly #text: string;
-  readonly #limits: Required<StrictJsonLimits>;
+  readonly #limits: FaultLimits;
   #at = 0;
 
-  constructor(bytes: Uint8Array, limits: Required<StrictJsonLimits>) {
+  constructor(bytes: Uint8Array, limits: FaultLimits) {
     this.#bytes = bytes;
     this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     this.#limits = limits;

@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer';
+import { nodeBeyond } from './json-nodes.ts';
 import { type JsonStructure, scanStructure, utf8Text } from './json-structure.ts';
 import { parseJsonValue } from './json-value.ts';
 import { locateJsonFault } from './locate-json-fault.ts';
 import { fail, ok, type Result } from './result.ts';
 
 /**
- * Why a JSON text was refused. All but the first three are legal JSON that two parsers may read differently.
+ * Why a JSON text was refused. Those from `byte_order_mark` on are legal JSON that two parsers may read differently, or that costs too much to read.
  *
  * - `invalid_utf8`: not UTF-8 (RFC 8259 section 8.1)
  * - `syntax`: not JSON
@@ -13,8 +14,16 @@ import { fail, ok, type Result } from './result.ts';
  * - `byte_order_mark`: starts with U+FEFF, which some parsers skip and some refuse
  * - `duplicate_key`: two members of one object have the same name, after unescaping; parsers take the first, the last or neither
  * - `lone_surrogate`: a string escapes half of a surrogate pair, which parsers keep, replace or refuse
+ * - `too_many_nodes`: more objects, arrays and members than the limit
  */
-export type JsonFaultKind = 'invalid_utf8' | 'byte_order_mark' | 'syntax' | 'duplicate_key' | 'lone_surrogate' | 'too_deep';
+export type JsonFaultKind =
+  | 'invalid_utf8'
+  | 'byte_order_mark'
+  | 'syntax'
+  | 'duplicate_key'
+  | 'lone_surrogate'
+  | 'too_deep'
+  | 'too_many_nodes';
 
 export interface JsonFault {
   readonly kind: JsonFaultKind;
@@ -27,6 +36,8 @@ export interface JsonFault {
 export interface StrictJsonLimits {
   /** How deep objects and arrays may nest; a flat object has depth 1. */
   readonly maxDepth?: number;
+  /** How many objects, arrays and members of objects there may be, counted together. Elements that are neither are not counted. */
+  readonly maxNodes?: number;
   /** Take half of a surrogate pair in a value (never in a key), for texts whose strings are passed on and not judged. */
   readonly loneSurrogates?: boolean;
 }
@@ -39,6 +50,8 @@ export interface StrictJson {
 
 /** What .NET's `System.Text.Json` takes by default, the lowest of the common parsers. */
 export const DEFAULT_MAX_DEPTH = 64;
+/** Read in some 30 ms, and held in some 30 MB. */
+export const DEFAULT_MAX_NODES = 100_000;
 
 const PLAIN = {};
 
@@ -56,9 +69,12 @@ export function parseStrictDocument(
   markDepth: number,
   limits: StrictJsonLimits = {},
 ): Result<StrictJson & { readonly structure: JsonStructure }, JsonFault> {
-  const { maxDepth = DEFAULT_MAX_DEPTH, loneSurrogates = false } = limits;
+  const { maxDepth = DEFAULT_MAX_DEPTH, maxNodes = DEFAULT_MAX_NODES, loneSurrogates = false } = limits;
   const refuse = () => fail(locateJsonFault(bytes, { maxDepth, loneSurrogates }));
   if (!isUtf8(bytes)) return refuse();
+  // Before anything is built.
+  const offset = nodeBeyond(bytes, maxNodes);
+  if (offset !== undefined) return fail({ kind: 'too_many_nodes', offset, detail: `more than ${maxNodes} objects, arrays and members` });
   let value: unknown;
   try {
     value = parseJsonValue(utf8Text(bytes));

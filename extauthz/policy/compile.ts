@@ -4,12 +4,16 @@ import { errorText, lineOfOffset } from './cedar-text.ts';
 import { type PolicySource, readPolicy } from './policy-source.ts';
 import type { PolicySet, PolicySets } from './preparsed.ts';
 import { type BundleProblem, problem } from './problem.ts';
+import { type QuickPolicy, quickPolicy } from './quick-answer.ts';
 import { mergeReads, NO_READS, type Reads, readsOf } from './reads.ts';
 import { withoutArguments } from './visibility.ts';
 
 /** A validated policy with what is known about it beforehand. */
 export interface CompiledPolicy extends PolicySource {
   readonly reads: Reads;
+  readonly quick: QuickPolicy;
+  /** The same as in the set `visible`. */
+  readonly visible: QuickPolicy;
 }
 
 export interface CompiledPolicies {
@@ -36,7 +40,8 @@ export function compilePolicies(
 
   const compiled = all.map((source): CompiledPolicy => {
     const reads = source.json.conditions.map(({ body }) => readsOf(body)).reduce(mergeReads, NO_READS);
-    return { ...source, reads };
+    const { id, json } = source;
+    return { ...source, reads, quick: quickPolicy(id, json), visible: quickPolicy(id, withoutArguments(json)) };
   });
   const enforced = compiled.filter(({ shadow }) => !shadow);
   return ok({

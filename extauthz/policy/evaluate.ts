@@ -1,13 +1,13 @@
 import type { CedarValueJson, Response } from '@cedar-policy/cedar-wasm/nodejs';
 import type { DenyCode, Vary, Verdict } from '../api/decision.ts';
+import { parseParams } from '../api/json-params.ts';
 import type { Operation } from '../api/operation.ts';
 import type { Principal } from '../api/principal.ts';
 import { fail, type Result } from '../api/result.ts';
-import { parseStrictJson } from '../api/strict-json.ts';
 import type { CompiledPolicy } from './compile.ts';
 import type { RecordType } from './input-type.ts';
 import { convertArguments, type InputFault } from './input-value.ts';
-import { ask, readsOfAll, relevantPolicies, subjectOf } from './inquiry.ts';
+import { ask, policiesInScope, readsOfAll, subjectOf } from './inquiry.ts';
 import { type CedarRequest, requestFor } from './request.ts';
 import type { Rules } from './rules.ts';
 import { argumentSentence, printable, wishOf } from './sentence.ts';
@@ -41,10 +41,10 @@ function decide(rules: Rules, { principal, server, operation, params, nowMs }: Q
 
   const subject = subjectOf(rules, principal, server, operation);
   const type = subject.target.tool?.input;
-  const relevant = relevantPolicies(rules, subject);
-  const reads = readsOfAll(relevant);
+  const inScope = policiesInScope(rules, subject);
+  const reads = readsOfAll(inScope);
   // Without an input type there is no `context.input`, so that nothing can depend on the arguments.
-  const readers = type === undefined ? [] : relevant.filter((policy) => policy.reads.input);
+  const readers = type === undefined ? [] : inScope.filter((policy) => policy.reads.input);
   const vary: Vary = { arguments: readers.length > 0, time: reads.now };
 
   let input: CedarValueJson | undefined;
@@ -60,7 +60,7 @@ function decide(rules: Rules, { principal, server, operation, params, nowMs }: Q
   }
 
   const request = requestFor(subject, reads, nowMs, input);
-  const { decision, diagnostics } = ask(rules, 'enforced', request);
+  const { decision, diagnostics } = ask(rules, 'enforced', request, inScope);
   // An erring forbid is skipped by Cedar, so its decision means nothing once there is an error.
   if (diagnostics.errors.length > 0) return deny('policy_error', POLICY_ERROR, erroredIds(diagnostics), vary);
   const policies = diagnostics.reason.toSorted();
@@ -71,8 +71,8 @@ function decide(rules: Rules, { principal, server, operation, params, nowMs }: Q
     return deny('forbidden', publicReason(rules, policies) ?? `a policy forbids ${who} to ${wish}`, policies, vary);
   }
 
-  if (relevant.some(({ shadow }) => shadow)) {
-    for (const id of shadowDenials(rules, request)) wouldDeny.add(id);
+  if (inScope.some(({ shadow }) => shadow)) {
+    for (const id of shadowDenials(rules, request, inScope)) wouldDeny.add(id);
   }
   return { effect: 'allow', code: undefined, reason: '', policies, wouldDeny: [...wouldDeny].sort(), vary };
 }
@@ -80,7 +80,7 @@ function decide(rules: Rules, { principal, server, operation, params, nowMs }: Q
 /** Reads `params.arguments` for policy; absent params and absent arguments count as an empty object. */
 function inputOf(type: RecordType, params: Uint8Array): Result<CedarValueJson, InputFault> {
   if (params.length === 0) return convertArguments(type, {});
-  const parsed = parseStrictJson(params);
+  const parsed = parseParams(params);
   if (!parsed.ok) return fail({ path: '', reason: `is not usable JSON (${parsed.failure.detail})` });
   const { value, unsafeNumbers } = parsed.value;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail({ path: '', reason: 'must be an object' });
@@ -92,8 +92,8 @@ function inputOf(type: RecordType, params: Uint8Array): Result<CedarValueJson, I
 }
 
 /** Shadow policies that would have turned the allow into a deny: forbids that match, and any that err, since an error denies. */
-function shadowDenials(rules: Rules, request: CedarRequest): readonly string[] {
-  const { decision, diagnostics } = ask(rules, 'shadow', request);
+function shadowDenials(rules: Rules, request: CedarRequest, inScope: readonly CompiledPolicy[]): readonly string[] {
+  const { decision, diagnostics } = ask(rules, 'shadow', request, inScope);
   return [...(decision === 'deny' ? diagnostics.reason : []), ...erroredIds(diagnostics)];
 }
 

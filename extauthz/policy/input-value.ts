@@ -32,7 +32,7 @@ interface Budget {
  * not rounded: rounding either way lets some comparison miss (down, `> 100.00` misses 100.00001; up, `< 100.00` misses 99.99999).
  */
 export function convertArguments(type: RecordType, value: unknown): Converted {
-  const reserved = findReservedKey(value, '');
+  const reserved = findReservedKey(value);
   if (reserved !== undefined) return fail({ path: reserved, reason: 'has a reserved name' });
   return convert(type, value, '', { valuesLeft: MAX_VALUES });
 }
@@ -100,20 +100,28 @@ function convertRecord(type: RecordType, value: unknown, path: string, budget: B
   return ok(Object.fromEntries(attributes)); // fromEntries defines own properties, `__proto__` included
 }
 
-/** Reserved keys are refused wherever they stand, also in properties that are dropped later: no honest caller sends one. */
-function findReservedKey(value: unknown, path: string): string | undefined {
+/**
+ * The path to a reserved key. Those are refused wherever they stand, also in properties that are dropped later: no honest caller sends one.
+ * Every argument is looked at, so that the path is put together only once there is one.
+ */
+function findReservedKey(value: unknown): string | undefined {
+  const steps: (string | number)[] = [];
+  if (!leadsToReservedKey(value, steps)) return undefined;
+  return steps.reduceRight<string>((path, step) => (typeof step === 'number' ? `${path}[${step}]` : join(path, step)), '');
+}
+
+/** Fills `steps` from the last to the first. */
+function leadsToReservedKey(value: unknown, steps: (string | number)[]): boolean {
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
-      const found = findReservedKey(item, `${path}[${index}]`);
-      if (found !== undefined) return found;
+      if (typeof item === 'object' && leadsToReservedKey(item, steps)) return steps.push(index) > 0;
     }
   } else if (isObject(value)) {
-    for (const [name, item] of Object.entries(value)) {
-      const found = RESERVED_KEYS.has(name) ? join(path, name) : findReservedKey(item, join(path, name));
-      if (found !== undefined) return found;
+    for (const name of Object.keys(value)) {
+      if (RESERVED_KEYS.has(name) || leadsToReservedKey(value[name], steps)) return steps.push(name) > 0;
     }
   }
-  return undefined;
+  return false;
 }
 
 function wrong(path: string, reason: string): Converted {

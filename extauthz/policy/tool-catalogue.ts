@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { fail, ok, type Result } from '../api/result.ts';
 import { parseStrictJson } from '../api/strict-json.ts';
 import { inputTypeOf, type RecordType } from './input-type.ts';
+import { plainWords } from './plain-words.ts';
 import { type BundleProblem, problem } from './problem.ts';
 import { lineInJson } from './yaml-file.ts';
 
@@ -30,7 +31,7 @@ const toolSchema = z.object({
 
 /** Reads a saved `tools/list` answer: an array of tools, the result object, or the whole JSON-RPC response. */
 export function readCatalogue(file: string, bytes: Uint8Array): Result<ToolCatalogue, readonly BundleProblem[]> {
-  const parsed = parseStrictJson(bytes);
+  const parsed = parseStrictJson(bytes, { maxNodes: Number.POSITIVE_INFINITY }); // the operator's own file
   if (!parsed.ok) {
     const line = Buffer.from(bytes).subarray(0, parsed.failure.offset).toString('latin1').split('\n').length;
     return fail([problem(file, line, `the file is not usable JSON: ${parsed.failure.detail}`)]);
@@ -48,10 +49,13 @@ export function readCatalogue(file: string, bytes: Uint8Array): Result<ToolCatal
   const catalogue = new Map<string, Tool>();
   for (const [index, item] of listed.value.tools.entries()) {
     const path = [...listed.value.path, index];
-    const tool = toolSchema.safeParse(item);
+    const tool = toolSchema.safeParse(item, { error: plainWords });
     if (!tool.success) {
       for (const issue of tool.error.issues)
-        refuse([...path, ...issue.path], `tool ${index + 1}, ${issue.path.join('.')}: ${issue.message}`);
+        refuse(
+          [...path, ...issue.path],
+          `tool ${index + 1}${issue.path.length === 0 ? '' : `, ${issue.path.join('.')}`}: ${issue.message}`,
+        );
       continue;
     }
     const { name, annotations, inputSchema } = tool.data;

@@ -1,6 +1,6 @@
 import type { Action } from '../api/operation.ts';
 import type { Principal } from '../api/principal.ts';
-import { ask, readsOfAll, relevantPolicies, subjectOf } from './inquiry.ts';
+import { ask, policiesInScope, readsOfAll, subjectOf } from './inquiry.ts';
 import { requestFor, type Subject } from './request.ts';
 import type { Rules } from './rules.ts';
 
@@ -28,15 +28,15 @@ export function visible(rules: Rules, { principal, server, action, names, nowMs 
 }
 
 function isVisible(rules: Rules, subject: Subject, nowMs: number): boolean {
-  const relevant = relevantPolicies(rules, subject);
-  const request = requestFor(subject, readsOfAll(relevant), nowMs, undefined);
-  const readsArguments = subject.target.tool?.input !== undefined && relevant.some(({ reads }) => reads.input);
+  const inScope = policiesInScope(rules, subject);
+  const request = requestFor(subject, readsOfAll(inScope), nowMs, undefined);
+  const readsArguments = subject.target.tool?.input !== undefined && inScope.some(({ reads }) => reads.input);
   if (!readsArguments) {
     // Nothing is missing, so that this is the question that the call will ask.
-    const { decision, diagnostics } = ask(rules, 'enforced', request);
+    const { decision, diagnostics } = ask(rules, 'enforced', request, inScope);
     return decision === 'allow' && diagnostics.errors.length === 0;
   }
-  const { decision, diagnostics } = ask(rules, 'visible', request);
+  const { decision, diagnostics } = ask(rules, 'visible', request, inScope);
   const errored = diagnostics.errors.map(({ policyId }) => rules.policies.get(policyId));
   // Without arguments in it, a policy errs in the call just as it did here, and the call is denied. One that had them replaced may err
   // here and not there: a forbid then may not apply, a permit may.

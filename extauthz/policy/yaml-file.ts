@@ -2,6 +2,7 @@ import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument }
 import type { z } from 'zod';
 import { fail, ok, type Result } from '../api/result.ts';
 import type { TextFile } from './bundle-files.ts';
+import { plainWords } from './plain-words.ts';
 import { type BundleProblem, problem } from './problem.ts';
 
 type Path = readonly PropertyKey[];
@@ -31,7 +32,7 @@ export function readYaml<T>(source: TextFile, schema: z.ZodType<T>): Result<Yaml
     return fail([problem(source.path, undefined, `the YAML cannot be expanded: ${firstLine((cause as Error).message)}`)]);
   }
   const lineOf = (path: Path): number => lines.linePos(startOf(document, path)).line;
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: plainWords });
   if (parsed.success) return ok({ file: source.path, value: parsed.data, lineOf });
   return fail(parsed.error.issues.flatMap((issue) => problemsOf(source.path, issue, lineOf)));
 }
@@ -43,7 +44,7 @@ function problemsOf(file: string, issue: z.core.$ZodIssue, lineOf: (path: Path) 
       return problem(file, lineOf(path), `${written(path)}: unknown key`);
     });
   }
-  const where = issue.path.length === 0 ? '' : `${written(issue.path)}: `;
+  const where = issue.path.length === 0 ? (issue.message.startsWith('must ') ? 'the file ' : '') : `${written(issue.path)}: `;
   return [problem(file, lineOf(issue.path), `${where}${issue.message}`)];
 }
 

@@ -15,15 +15,19 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
-/** Where audit records rest. SQLite is the default; another database takes the same two calls. */
-export interface AuditStore {
+/** Where audit records rest. SQLite is the default; another database takes the same calls. */
+export interface AuditSink {
   /**
    * Stores records in one transaction and resolves once they would survive a power loss. A record whose id is there already is left as it is.
    * @returns how many were new.
    * @throws when nothing was stored.
    */
   append(records: readonly AuditRecord[]): Promise<number>;
+  /** Stores what was handed over before. */
+  close(): Promise<void>;
+}
+
+export interface AuditStore extends AuditSink {
   /** Oldest first. */
   query(query: AuditQuery): Promise<readonly AuditRecord[]>;
-  close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import type { AuditRecord } from '../api/audit-record.ts';
-import type { AuditStore } from './audit-store.ts';
+import type { AuditSink } from './audit-store.ts';
 
 /** Gathers what many callers want stored at the same time into one transaction: a commit costs the same for one record as for hundreds. */
 export interface AuditWriter {
@@ -16,7 +16,7 @@ interface Waiting {
 }
 
 export interface AuditWriterOptions {
-  readonly store: AuditStore;
+  readonly store: AuditSink;
   /** How long a record may wait for company. */
   readonly gatherMs: number;
   /** Told, after each commit, how many records were new. */

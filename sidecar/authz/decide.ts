@@ -33,12 +33,14 @@ const MAX_NAMES_LENGTH = 1_048_576;
 
 /** The one place where permits are made. */
 export class Decider {
-  readonly #client: PolicyClient;
+  readonly #client: Pick<PolicyClient, 'decide'>;
   readonly #cache: DecisionCache;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
+  /** Visibility questions that are on their way. Many clients ask the same one when policy has changed. */
+  readonly #asking = new Map<string, Promise<Result<readonly boolean[], Refusal>>>();
 
-  constructor(client: PolicyClient, cache: DecisionCache, timeoutMs: number, clock: Clock) {
+  constructor(client: Pick<PolicyClient, 'decide'>, cache: DecisionCache, timeoutMs: number, clock: Clock) {
     this.#client = client;
     this.#cache = cache;
     this.#timeoutMs = timeoutMs;
@@ -77,6 +79,21 @@ export class Decider {
     const subject = { server: permit.route.name, method, target: '' };
     const known = this.#cache.findVisible(userToken, subject, names, this.#clock.monotonicMs());
     if (known !== undefined) return ok(known);
+    // Under another revision it is another question, also while the answer to the old one is awaited.
+    const question = JSON.stringify([this.#cache.revision, userToken, subject.server, method, names]);
+    const asked = this.#asking.get(question);
+    if (asked !== undefined) return asked;
+    const asking = this.#askVisible(permit, method, names, userToken).finally(() => this.#asking.delete(question));
+    this.#asking.set(question, asking);
+    return asking;
+  }
+
+  async #askVisible(
+    permit: Permit,
+    method: string,
+    names: readonly string[],
+    userToken: string,
+  ): Promise<Result<readonly boolean[], Refusal>> {
     let response: DecisionResponse;
     try {
       const question = { server: permit.route.name, method, params: new Uint8Array(), userToken, items: { names }, minRevision: '' };
@@ -90,7 +107,8 @@ export class Decider {
     if (response.visible.length !== names.length)
       return fail(noDecision('the policy service judged another number of items than it was asked about'));
     const visible = response.visible.map((shown) => shown === true);
-    if (!decision.vary.time && !decision.vary.arguments) this.#cache.keepVisible(userToken, subject, names, visible, decision.revision);
+    if (!decision.vary.time && !decision.vary.arguments)
+      this.#cache.keepVisible(userToken, { server: permit.route.name, method, target: '' }, names, visible, decision.revision);
     return ok(visible);
   }
 

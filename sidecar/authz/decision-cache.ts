@@ -37,6 +37,11 @@ export class DecisionCache {
     this.#lease = lease;
   }
 
+  /** The revision that what is kept was decided under; empty before the first. */
+  get revision(): string {
+    return this.#revision;
+  }
+
   find(userToken: string, subject: Subject, monotonicMs: number, unixMs: number): Decision | undefined {
     const decision = this.#user(userToken)?.decisions.get(key(subject));
     if (decision === undefined) return undefined;

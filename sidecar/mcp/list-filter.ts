@@ -5,6 +5,7 @@ import { ENVELOPE_KEYS, foldCase, ProtocolKeys } from '../../extauthz/api/protoc
 import { fail, ok, type Result } from '../../extauthz/api/result.ts';
 import { parseStrictDocument } from '../../extauthz/api/strict-json.ts';
 import type { Era } from './protocol-version.ts';
+import { SERVER_LIMITS } from './server-limits.ts';
 import { type Edit, splice } from './splice.ts';
 
 /**
@@ -76,7 +77,7 @@ export function listMethodsIn(message: unknown): readonly string[] {
  * @param expected the list method that was asked, or undefined when any message may come.
  */
 export function readList(bytes: Uint8Array, expected: string | undefined): Result<ListRead, ListFault> {
-  const document = parseStrictDocument(bytes, MARK_DEPTH, { loneSurrogates: true });
+  const document = parseStrictDocument(bytes, MARK_DEPTH, SERVER_LIMITS);
   if (!document.ok) return refuse('unreadable', `${document.failure.detail} (byte ${document.failure.offset})`);
   const { value, structure } = document.value;
   if (Array.isArray(value)) return refuse('batch', 'an array of messages');

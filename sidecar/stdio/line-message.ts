@@ -2,6 +2,7 @@ import { findMember, type MarkedText, type MemberPlace, ROOT } from '../../extau
 import type { Span } from '../../extauthz/api/json-structure.ts';
 import { fail, ok, type Result } from '../../extauthz/api/result.ts';
 import { parseStrictDocument } from '../../extauthz/api/strict-json.ts';
+import { SERVER_LIMITS } from '../mcp/server-limits.ts';
 import { type Edit, splice } from '../mcp/splice.ts';
 
 /** A value that refers to a request, and where it stands. */
@@ -39,7 +40,7 @@ const MARK_DEPTH = 3;
 
 /** Reads a line. Fails with a phrase for the log, which holds nothing from the line. */
 export function readLine(bytes: Uint8Array): Result<LineMessage, string> {
-  const document = parseStrictDocument(bytes, MARK_DEPTH, { loneSurrogates: true });
+  const document = parseStrictDocument(bytes, MARK_DEPTH, SERVER_LIMITS);
   if (!document.ok) return fail(`${document.failure.detail} (byte ${document.failure.offset})`);
   const { value, structure } = document.value;
   if (!isObject(value)) return fail('not a JSON object');

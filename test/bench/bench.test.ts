@@ -32,5 +32,7 @@ test('a run of a few calls measures every row and prints one JSON document', asy
   assert.ok(governedOverHttpProxy3 !== null && governedOverHttpProxy3 > 0);
   assert.ok(governedOverDirect !== null && governedOverDirect > 0);
   assert.equal(governedOverNginx === null, document.rows.nginx === undefined);
+  const evaluation = document.bars.filter(({ what }) => /policies/.test(what));
+  assert.ok(evaluation.length === 2 && evaluation.every(({ measured }) => measured !== null && measured > 0));
   assert.ok((document.rows.governed?.readyMs ?? 0) > 0);
 });

@@ -4,6 +4,7 @@ import { StartupError } from '../../runtime/lifecycle.ts';
 import { FULL, SHORT, tiny } from './budget.ts';
 import { builtSidegate } from './built-sidegate.ts';
 import { detectPinning } from './machine/pinning.ts';
+import { measurePolicyEvaluation } from './policy-evaluation.ts';
 import { benchDocument } from './report/document.ts';
 import { summarise } from './report/summary.ts';
 import { reportText } from './report/table.ts';
@@ -30,9 +31,10 @@ async function main(): Promise<void> {
   const processors = availableParallelism();
   const pinning = detectPinning();
   progress(pinning.note);
+  const policy = measurePolicyEvaluation();
   const { samples, skipped } = await runBench({ budget, pinning, sidegate: builtSidegate(), progress });
   const conditions = { node: process.versions.node, processors, pinning: pinning.note, rounds: budget.rounds, short };
-  const document = benchDocument(summarise(samples), skipped, conditions);
+  const document = benchDocument(summarise(samples), skipped, conditions, policy);
   process.stdout.write(values.json ? `${JSON.stringify(document, undefined, 2)}\n` : reportText(document));
 }
 

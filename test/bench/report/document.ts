@@ -1,3 +1,4 @@
+import type { PolicyEvaluation } from '../policy-evaluation.ts';
 import type { RowName } from '../rows.ts';
 import { type Bar, bars, ratio, type Summaries, verdict } from './bars.ts';
 import type { RowSummary } from './summary.ts';
@@ -26,7 +27,12 @@ export interface BenchDocument {
   readonly bars: readonly (Bar & { readonly verdict: string })[];
 }
 
-export function benchDocument(summaries: Summaries, skipped: ReadonlyMap<RowName, string>, conditions: Conditions): BenchDocument {
+export function benchDocument(
+  summaries: Summaries,
+  skipped: ReadonlyMap<RowName, string>,
+  conditions: Conditions,
+  policy?: PolicyEvaluation,
+): BenchDocument {
   const rate = (name: RowName) => summaries.get(name)?.concurrent.callsPerSecond;
   const cpu = (name: RowName) => summaries.get(name)?.concurrent.gatewayCpuUs;
   return {
@@ -40,6 +46,6 @@ export function benchDocument(summaries: Summaries, skipped: ReadonlyMap<RowName
     throughput: Object.fromEntries([...summaries].map(([name, { concurrent }]) => [name, concurrent.callsPerSecond])),
     rows: Object.fromEntries(summaries),
     skipped: Object.fromEntries(skipped),
-    bars: bars(summaries).map((bar) => ({ ...bar, verdict: verdict(bar) })),
+    bars: bars(summaries, policy).map((bar) => ({ ...bar, verdict: verdict(bar) })),
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
 import fc from 'fast-check';
 import { type JsonFault, parseStrictJson } from '../../../extauthz/api/strict-json.ts';
 import { bytesOf, type CaseBytes, readCases } from '../../cases/mcp/read-cases.ts';
@@ -64,6 +64,48 @@ test('the depth limit can be set', () => {
   const parsed = parseStrictJson(bytesOf({ nesting: 4 }), { maxDepth: 3 });
   assert.ok(!parsed.ok);
   assert.deepEqual(parsed.failure, { kind: 'too_deep', offset: 3, detail: 'nested deeper than 3' });
+});
+
+describe('the node limit', () => {
+  const hostile: readonly [name: string, text: string][] = [
+    ['empty arrays', `[${'[],'.repeat(1_400_000)}[]]`],
+    ['empty objects', `[${'{},'.repeat(1_400_000)}{}]`],
+    ['nested arrays', `[${'[[[[[[[[[]]]]]]]]],'.repeat(200_000)}[]]`],
+    ['members', `{${Array.from({ length: 300_000 }, (_, index) => `"k${index}":1`).join(',')}}`],
+    ['arrays between strings full of brackets', `[${'"[{:\\"",[],'.repeat(300_000)}[]]`],
+  ];
+  for (const [name, text] of hostile) {
+    test(`refuses ${name} before any is built`, () => {
+      const bytes = Buffer.from(text);
+      const parse = mock.method(JSON, 'parse');
+      try {
+        const parsed = parseStrictJson(bytes);
+        assert.ok(!parsed.ok);
+        assert.equal(parsed.failure.kind, 'too_many_nodes');
+        assert.equal(parse.mock.callCount(), 0);
+        assert.ok(parsed.failure.offset < bytes.length);
+      } finally {
+        parse.mock.restore();
+      }
+    });
+  }
+
+  test('counts exactly, and can be set', () => {
+    const read = (text: string) => {
+      const parsed = parseStrictJson(Buffer.from(text), { maxNodes: 4 });
+      return parsed.ok ? 'taken' : [parsed.failure.kind, parsed.failure.offset, parsed.failure.detail];
+    };
+    assert.equal(read('[[],[],[]]'), 'taken');
+    assert.equal(read('{"a":{"b":1}}'), 'taken');
+    assert.deepEqual(read('[[],[],[],[]]'), ['too_many_nodes', 10, 'more than 4 objects, arrays and members']);
+    assert.deepEqual(read('{"a":{"b":{}}}'), ['too_many_nodes', 10, 'more than 4 objects, arrays and members']);
+    assert.equal(read('["[[[[[[[[::::{{{{", 1, 2, 3, 4, 5, 6, "\\"[[[[[\\\\"]'), 'taken');
+  });
+
+  test('takes long arrays of plain values, and long strings', () => {
+    assert.ok(parseStrictJson(Buffer.from(`[${'0.25,'.repeat(800_000)}1]`)).ok);
+    assert.ok(parseStrictJson(Buffer.from(JSON.stringify({ text: '[{:,"'.repeat(600_000) }))).ok);
+  });
 });
 
 test('a view into a larger buffer is read by itself', () => {

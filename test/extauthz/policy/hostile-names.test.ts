@@ -108,4 +108,26 @@ describe('names that others choose', () => {
       assert.deepEqual(declared.visible({ ...asked, action: 'CallTool', names: [name, `${name}x`] }), [true, false]);
     }
   });
+
+  test('names that are not valid Unicode are refused, however many, without wearing Cedar out', () => {
+    // Only Cedar itself evaluates durations.
+    const asking = loadBundle({
+      'servers/s.yaml': '{name: s, url: "http://127.0.0.1:1/mcp"}',
+      'policies/p.cedar': 'permit (principal, action, resource) when { duration("1h") > duration("1m") };',
+    });
+    const effectFor = (user: string, group: string, tool: string) =>
+      asking.evaluate({
+        principal: principalOf(user, [group]),
+        server: 's',
+        operation: { action: 'CallTool', target: tool },
+        params: NO_PARAMS,
+        nowMs: 0,
+      }).effect;
+    for (let time = 0; time < 3_000; time += 1) {
+      assert.equal(effectFor('u\ud800', 'g', 't'), 'deny');
+      assert.equal(effectFor('u', 'g\udc00', 't'), 'deny');
+      assert.equal(effectFor('u', 'g', '\ud800t'), 'deny');
+    }
+    assert.equal(effectFor('u', 'g', 't'), 'allow');
+  });
 });

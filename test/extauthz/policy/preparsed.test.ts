@@ -5,11 +5,12 @@ import { createPolicyEngine } from '../../../extauthz/policy/engine.ts';
 import { bundleFiles } from './bundle-files.ts';
 import { loadBundle, NO_PARAMS, principalOf } from './load-bundle.ts';
 
-/** A bundle that permits exactly one undeclared tool. */
+/** A bundle that permits exactly one undeclared tool, by a condition that only Cedar evaluates. */
 function bundleFor(tool: string) {
   return {
     'servers/s.yaml': '{name: s, url: "http://127.0.0.1:1/mcp"}',
-    'policies/p.cedar': `@id("only-${tool}") permit (principal, action == Action::"CallUndeclaredTool", resource == Tool::"s/${tool}");
+    'policies/p.cedar': `@id("only-${tool}") permit (principal, action == Action::"CallUndeclaredTool", resource == Tool::"s/${tool}")
+      when { duration("1h") > duration("1m") };
       @enforce("shadow") forbid (principal, action, resource);`,
   };
 }

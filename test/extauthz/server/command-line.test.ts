@@ -205,7 +205,16 @@ describe('sidegate extauthz', () => {
     it('says in one line that there is nothing to read', async () => {
       const { code, err } = await run(['audit', '--database', at('none.db')]);
       assert.equal(code, 1);
-      assert.match(err, /^sidegate extauthz: cannot open the audit database [^\n]*none\.db[^\n]*\n$/);
+      assert.match(err, /^sidegate extauthz: there is no audit database at [^\n]*none\.db; name another one with --database\n$/);
+    });
+
+    it('says so when no record matches, and nothing as JSON', async () => {
+      const store = openSqliteAuditStore(at('empty.db'));
+      await store.close();
+      const shown = await run(['audit', '--database', at('empty.db')]);
+      assert.deepEqual([shown.code, shown.out, shown.err], [0, 'no records\n', '']);
+      const json = await run(['audit', '--database', at('empty.db'), '--json']);
+      assert.deepEqual([json.code, json.out, json.err], [0, '', '']);
     });
   });
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditRecord } from '../../../extauthz/api/audit-record.ts';
 import { createAuditBacklog } from '../../../extauthz/store/audit-backlog.ts';
-import type { AuditStore } from '../../../extauthz/store/audit-store.ts';
+import type { AuditSink } from '../../../extauthz/store/audit-store.ts';
 import { createAuditWriter } from '../../../extauthz/store/audit-writer.ts';
 import { auditRecord } from '../support/audit-records.ts';
 import { silentLogger } from '../support/test-logger.ts';
@@ -13,7 +13,7 @@ function fakeStore() {
   const commits: AuditRecord[][] = [];
   const ids = new Set<string>();
   const state = { failing: false };
-  const store: AuditStore = {
+  const store: AuditSink = {
     async append(records) {
       if (state.failing) throw new Error('disk full');
       commits.push([...records]);
@@ -21,7 +21,6 @@ function fakeStore() {
       for (const { id } of records) ids.add(id);
       return ids.size - before;
     },
-    query: async () => [],
     close: async () => {},
   };
   return { store, commits, ids, state };

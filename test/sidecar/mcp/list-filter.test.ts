@@ -51,6 +51,16 @@ test('every kind of fault has a case', () => {
   );
 });
 
+test('a list of more than any server has is refused before it is built, and a very long one is taken', () => {
+  const listOf = (tools: number) => {
+    const tool = '{"name":"t","inputSchema":{"type":"object","properties":{"a":{"type":"string"}}}}';
+    return Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"tools":[${Array(tools).fill(tool).join(',')}]}}`);
+  };
+  assert.ok(readList(listOf(20_000), 'tools/list').ok);
+  const refused = readList(listOf(30_000), 'tools/list');
+  assert.deepEqual(!refused.ok && refused.failure.kind, 'unreadable');
+});
+
 test('what is asked about: each name once, list by list', () => {
   const text =
     '{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"u","name":"x"}],"tools":[{"name":"b"},{"name":"a"},{"name":"b"},{"title":"c"}]}}';
