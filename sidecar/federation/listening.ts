@@ -109,7 +109,8 @@ export class Listening {
     try {
       for await (const message of messages) {
         await this.#begun.promise;
-        isComplete = message.kind === 'response';
+        // The request path ends a stream that broke off with an error.
+        isComplete = message.kind === 'response' && failureIn(message.message) === undefined;
         const changed = LIST_KINDS.find((kind) => message.method === `notifications/${kind}/list_changed`);
         if (changed !== undefined) {
           if (kinds.includes(changed)) sink.soon(changeEvent(changed, idJson));

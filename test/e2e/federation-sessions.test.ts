@@ -119,7 +119,7 @@ describe('a session with all servers', () => {
     assert.equal(alpha.messages('tools/call').length, 1);
   });
 
-  it('is there without a server that is down, which joins when it is back', async () => {
+  it('waits for a server that takes its time', async () => {
     alpha.hang(true);
     const opening = to.initialize();
     await until(() => alpha.arrived.length > 0 && beta.messages('initialize').length > 0);
@@ -328,6 +328,25 @@ describe('the stream of a session', () => {
     await until(() => alpha.streams.size === 1 && beta.streams.size === 1);
     const opened = (server: ScriptedServer) => server.arrived.find(({ method }) => method === 'GET')?.headers['last-event-id'];
     assert.deepEqual([opened(alpha), opened(beta)], [undefined, 'some.id']);
+    stream.close();
+  });
+
+  it('brings the answer of a call whose stream broke, under the names that the agent knows', async () => {
+    const session = await to.initialize();
+    alpha.results.set(
+      'tools/call',
+      (_message: unknown, response: { writeHead(status: number, headers: object): void; end(text: string): void }) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.end('id: e1\nretry: 5\ndata: \n\n');
+      },
+    );
+    const broken = await to.post(call('alpha.open', 'c'), { session });
+    assert.equal(broken.text, 'id: alpha.e1\nretry: 5\ndata: \n\n');
+    const stream = listen(session, { 'last-event-id': 'alpha.e1' });
+    await until(() => alpha.streams.size === 1);
+    alpha.say({ jsonrpc: '2.0', id: 'c', result: { content: [{ type: 'resource_link', uri: 'file:///open', name: 'l' }] } });
+    await until(() => stream.messages().length === 1);
+    assert.deepEqual(stream.messages()[0]?.['result'], { content: [{ type: 'resource_link', uri: 'alpha+file:///open', name: 'l' }] });
     stream.close();
   });
 
