@@ -14,35 +14,44 @@ export interface AskOptions {
   /** How long each server may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** When so much has been answered that no more servers are asked, in bytes. */
+  readonly enoughBytes?: number;
 }
 
-/** The response of each server that has one, and why others have none. A server that does not have the method is in neither. */
+/** The response of each server that has one, why others have none, and which were not asked. A server that does not have the method is in none of them. */
 export interface Asked<T> {
   readonly answers: readonly { readonly of: T; readonly response: Uint8Array }[];
   readonly failures: readonly Failure[];
+  readonly unasked: readonly T[];
 }
 
 /** Asks several servers at once; one that is slow, or does not answer, holds up nobody. */
 export async function askAll<T extends { readonly server: string }>(
   servers: readonly T[],
   bodyFor: (of: T) => Uint8Array,
-  { reach, timeoutMs, signal }: AskOptions,
+  { reach, timeoutMs, signal, enoughBytes = Number.POSITIVE_INFINITY }: AskOptions,
 ): Promise<Asked<T>> {
-  const ask = async (of: T): Promise<Result<Uint8Array, Failure>> => {
-    const sent = await reach.send(of.server, { body: bodyFor(of), signal });
+  let answeredBytes = 0;
+  const ask = async (of: T, until: AbortSignal): Promise<Result<Uint8Array, Failure>> => {
+    const sent = await reach.send(of.server, { body: bodyFor(of), signal: until });
     if (!sent.ok) return sent;
     const response = await responseIn(sent.value);
     if (response === undefined) return fail(NO_ANSWER);
+    answeredBytes += response.length;
     const failure = failureIn(JSON.parse(Buffer.from(response).toString()));
     return failure === undefined ? ok(response) : fail(failure);
   };
   const asked = await forEachOf(servers, async (of) => {
-    const answer = (await within(ask(of), timeoutMs).catch(() => undefined)) ?? fail(NO_ANSWER);
-    return { of, answer };
+    if (answeredBytes > enoughBytes) return { of, answer: undefined };
+    const tooLate = new AbortController();
+    const answer = await within(ask(of, AbortSignal.any([signal, tooLate.signal])), timeoutMs).catch(() => undefined);
+    if (answer === undefined) tooLate.abort();
+    return { of, answer: answer ?? fail(NO_ANSWER) };
   });
   return {
-    answers: asked.flatMap(({ of, answer }) => (answer.ok ? [{ of, response: answer.value }] : [])),
-    failures: asked.flatMap(({ answer }) => (answer.ok || isAbsent(answer.failure) ? [] : [answer.failure])),
+    answers: asked.flatMap(({ of, answer }) => (answer?.ok === true ? [{ of, response: answer.value }] : [])),
+    failures: asked.flatMap(({ answer }) => (answer === undefined || answer.ok || isAbsent(answer.failure) ? [] : [answer.failure])),
+    unasked: asked.filter(({ answer }) => answer === undefined).map(({ of }) => of),
   };
 }
 
@@ -63,7 +72,8 @@ export async function listPage(
   options: AskOptions,
 ): Promise<Result<Buffer, readonly Failure[]>> {
   const { method, era, endpoint, body, cursors } = request;
-  const { answers, failures } = await askAll(pending, ({ cursor }) => withCursor(body, cursor), options);
+  const bodyFor = ({ cursor }: PendingServer) => withCursor(body, cursor);
+  const { answers, failures, unasked } = await askAll(pending, bodyFor, { ...options, enoughBytes: request.maxBytes });
   const pages = answers.map(({ of, response }) => readPage(of, { method, era, endpoint }, response));
   const usable = pages.filter((page) => page !== undefined);
   const failed = [...failures, ...pages.filter((page) => page === undefined).map(() => NO_ANSWER)];
@@ -71,6 +81,7 @@ export async function listPage(
   return ok(
     mergePages(usable, {
       ...request,
+      unasked,
       unavailable: failed.filter((failure) => !isDenied(failure)).length,
       cursorOf: (rest) => cursors.encode({ endpoint: endpoint.path, method }, rest),
     }),

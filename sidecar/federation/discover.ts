@@ -41,7 +41,7 @@ export function discoverBody(
     // What a server that is missing can do, it can do when it is back.
     ttlMs: missing === 0 ? ttlMs : 0,
     cacheScope: 'private',
-    _meta: metaOf('modern', missing),
+    ...metaOf('modern', missing),
   };
   return `{"jsonrpc":"2.0","id":${idJson},"result":${JSON.stringify(result)}}`;
 }

@@ -1,6 +1,7 @@
 import type { JsonRpcMessage } from '../../extauthz/api/json-rpc.ts';
 import { INVALID_PARAMS } from '../../extauthz/api/json-rpc-fault.ts';
 import { LIST_METHODS } from '../../extauthz/api/operation.ts';
+import { ok } from '../../extauthz/api/result.ts';
 import { rejected } from '../denial.ts';
 import { serversOf, showsTool } from '../endpoints.ts';
 import { subscribedKinds } from '../list-changes.ts';
@@ -136,7 +137,7 @@ export class Door {
 
   async #list(visit: MessageVisit, call: Call, session: FederatedSession | undefined): Promise<Outcome> {
     const { exchange, body, endpoint, inbound } = visit;
-    const { cursors, maxListBytes, serverNames } = this.#options;
+    const { cursors, maxListBytes, serverNames, userOf } = this.#options;
     const { method } = call;
     const cursor = call.params?.['cursor'];
     const servers = serversOf(endpoint, serverNames());
@@ -145,6 +146,9 @@ export class Door {
       cursor === undefined ? first() : typeof cursor === 'string' ? cursors.decode({ endpoint: endpoint.path, method }, cursor) : undefined;
     if (pending === undefined) return rejected('malformed', 200, 'there is no such cursor', INVALID_PARAMS);
     const asked = pending.filter(({ server }) => servers.includes(server));
+    // Each server verifies who asks; where none is asked, nobody has.
+    const user = asked.length === 0 && session === undefined ? await userOf(exchange) : ok('');
+    if (!user.ok) return user.failure;
     const id = 'id' in call ? call.id : undefined;
     session?.underWay.set(
       id,

@@ -1,4 +1,4 @@
-import { DENIED, NO_DECISION, refusalBody, upstreamFailed } from '../denial.ts';
+import { DENIED, refusalBody, UPSTREAM_FAILED, upstreamFailed } from '../denial.ts';
 import { isObject } from './values-at.ts';
 
 /** Why one of the servers gave no result. */
@@ -35,10 +35,12 @@ export function failureBody({ error }: Failure, idJson: string | undefined): str
   return `{"jsonrpc":"2.0","id":${idJson ?? 'null'},"error":${JSON.stringify(error)}}`;
 }
 
-/** The answer when no server gave a result: what policy says, when it says the same of all of them; else nothing of any single server. */
+/** The answer when no server gave a result: what all of them say alike that the user may reach; else nothing of any single server. */
 export function commonFailure(failures: readonly Failure[]): Failure {
-  const [first] = failures;
+  const reached = failures.filter((failure) => !isDenied(failure));
+  const [first] = reached.length > 0 ? reached : failures;
   const code = first?.error?.['code'];
-  const isPolicy = (code === DENIED || code === NO_DECISION) && failures.every(({ error }) => error?.['code'] === code);
-  return isPolicy && first !== undefined ? first : NO_ANSWER;
+  // What the request path says of a server that failed has its name in it.
+  const isCommon = code !== undefined && code !== UPSTREAM_FAILED && reached.every(({ error }) => error?.['code'] === code);
+  return isCommon && first !== undefined ? first : NO_ANSWER;
 }

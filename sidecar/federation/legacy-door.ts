@@ -12,11 +12,12 @@ import type { DoorOptions, Outcome } from './door-options.ts';
 import { EventSink } from './event-sink.ts';
 import { isDenied, NO_ANSWER } from './failure.ts';
 import { responseForServer } from './for-server.ts';
+import type { FromServer } from './from-server.ts';
 import { type InnerSession, InnerSessions } from './inner-sessions.ts';
 import { LegacyStream } from './legacy-stream.ts';
-import { splitName } from './names.ts';
+import { type SplitName, splitEventId } from './names.ts';
 import { passOn } from './pass-on.ts';
-import { type Reach, StatelessReach } from './reach.ts';
+import { answerOf, type Reach, StatelessReach } from './reach.ts';
 import { closed, kindsOf, nobody, sendJson, unknownMethod } from './replies.ts';
 import { FederatedSession } from './sessions.ts';
 import type { MessageVisit, Visit } from './visit.ts';
@@ -135,19 +136,20 @@ export class LegacyDoor {
   /** The stream on which servers speak by themselves. A session has one; a new one takes the place of the old, whose agent has lost it. */
   async stream({ exchange, endpoint, headers, gone }: Visit, session: FederatedSession | undefined): Promise<Outcome> {
     if (session === undefined) return rejected('malformed', 400, 'a stream belongs to a session');
-    const { announceOn, clock } = this.#options;
+    const { announceOn, clock, timeoutMs } = this.#options;
+    const lastEventId = exchange.request.headers['last-event-id'];
+    const last = typeof lastEventId === 'string' ? splitEventId(lastEventId) : undefined;
+    if (last !== undefined && !last.isOfTheStream) return this.#resume({ exchange, endpoint, headers, gone }, session, last);
     session.endStream?.();
     const kinds = kindsOf(endpoint, LIST_KINDS);
-    const lastEventId = exchange.request.headers['last-event-id'];
     const sink = new EventSink(exchange.response);
-    sink.open();
     const stream = new LegacyStream({
       sink,
       sessions: session.inner,
       headers,
       kinds,
       showsResources: endpoint.view === undefined,
-      resume: typeof lastEventId === 'string' ? splitName(lastEventId) : undefined,
+      resume: last,
       signal: gone.signal,
       onMessage: (server, message) => session.note(server, message),
     });
@@ -156,6 +158,7 @@ export class LegacyDoor {
     session.endStream = end;
     session.onOpened = follow;
     for (const inner of await session.inner.open()) stream.follow(inner);
+    await stream.begin(timeoutMs);
     const silence = announceOn({ kinds, subscriptionIdJson: undefined, write: (event) => sink.soon(Buffer.from(event).toString()) });
     await closed(exchange);
     gone.abort();
@@ -164,6 +167,17 @@ export class LegacyDoor {
     if (session.onOpened === follow) session.onOpened = undefined;
     session.lastUsedMs = clock.monotonicMs();
     return 'answered';
+  }
+
+  /** The rest of one call's answer, from the server that was called. */
+  async #resume({ exchange, endpoint, headers, gone }: Visit, session: FederatedSession, { server, own }: SplitName): Promise<Outcome> {
+    if (!serversOf(endpoint, this.#options.serverNames()).includes(server)) return rejected('malformed', 400, 'no event had this id');
+    const inner = await session.inner.session(server, headers);
+    if (!inner.ok) return rejected('malformed', 400, 'the server of this event has no session');
+    const answer = await answerOf(session.inner.stream(inner.value, headers, own, gone.signal));
+    if (!answer.ok) return unknownSession();
+    const onMessage = (message: FromServer) => session.note(server, message);
+    return (await passOn(answer.value, exchange.response, { server, era: 'legacy', idJson: undefined, onMessage })) ?? 'passed';
   }
 
   async end({ exchange, headers, gone }: Visit, session: FederatedSession | undefined): Promise<Outcome> {

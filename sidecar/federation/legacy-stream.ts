@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { changeEvent, LIST_KINDS, type ListKind } from '../list-changes.ts';
 import { isEventStream } from '../relay.ts';
 import { partsOf } from './answer-parts.ts';
+import { within } from './concurrency.ts';
 import type { EventSink } from './event-sink.ts';
 import { type FromServer, fromServer } from './from-server.ts';
 import type { InnerSession, InnerSessions } from './inner-sessions.ts';
-import { federatedName, type SplitName } from './names.ts';
+import { type SplitName, streamEventId } from './names.ts';
 
 export interface LegacyStreamOptions {
   readonly sink: EventSink;
@@ -29,22 +30,36 @@ const MAX_DELAY_MS = 30_000;
 export class LegacyStream {
   readonly #options: LegacyStreamOptions;
   readonly #followed = new Set<InnerSession>();
+  readonly #opening: Promise<void>[] = [];
+  readonly #begun = Promise.withResolvers<void>();
 
   constructor(options: LegacyStreamOptions) {
     this.#options = options;
+  }
+
+  /** Tells the agent that there is a stream, once the servers that are followed have theirs: what they say from then on is heard. */
+  async begin(timeoutMs: number): Promise<void> {
+    await within(Promise.all(this.#opening), timeoutMs);
+    this.#options.sink.open();
+    this.#begun.resolve();
   }
 
   /** Listens to one more server, until the agent goes away or the server has no more to say. */
   follow(session: InnerSession): void {
     if (this.#followed.has(session)) return;
     this.#followed.add(session);
-    this.#follow(session)
+    const opening = Promise.withResolvers<void>();
+    this.#opening.push(opening.promise);
+    this.#follow(session, opening.resolve)
       .catch(() => undefined)
-      .finally(() => this.#followed.delete(session));
+      .finally(() => {
+        opening.resolve();
+        this.#followed.delete(session);
+      });
   }
 
   /** A stream that ends is opened again after a while, as a client would; its session may have ended meanwhile, which its server says then. */
-  async #follow(session: InnerSession): Promise<void> {
+  async #follow(session: InnerSession, onOpened: () => void): Promise<void> {
     const { resume, signal } = this.#options;
     let lastEventId = resume?.server === session.server ? resume.own : undefined;
     for (let delayMs = FIRST_DELAY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
@@ -54,6 +69,8 @@ export class LegacyStream {
         answer.resume();
         return;
       }
+      onOpened();
+      await this.#begun.promise;
       try {
         for await (const id of this.#pass(session, answer)) lastEventId = id;
       } catch {
@@ -68,7 +85,7 @@ export class LegacyStream {
   async *#pass({ server }: InnerSession, answer: IncomingMessage): AsyncGenerator<string> {
     const { sink, onMessage } = this.#options;
     for await (const { data, id: own, retry } of partsOf(answer)) {
-      const id = own === undefined || own === '' ? undefined : federatedName(server, own);
+      const id = own === undefined || own === '' ? undefined : streamEventId(server, own);
       const message = data === undefined || data.length === 0 ? undefined : fromServer(server, 'legacy', data);
       if (message === undefined) await sink.pulse({ id, retry });
       else if (!this.#tellChange(message) && this.#isShown(message)) {

@@ -62,6 +62,8 @@ export interface MergeOptions {
   readonly era: Era;
   /** The id of the request as it was sent. */
   readonly idJson: string;
+  /** Servers that were not asked yet; they come after all of the others. */
+  readonly unasked: readonly PendingServer[];
   /** How many servers did not answer. */
   readonly unavailable: number;
   /** Servers that do not fit in are left for the next page. */
@@ -92,7 +94,7 @@ export function mergePages(pages: readonly ServerPage[], options: MergeOptions):
     if (nextCursor.length > MAX_SERVER_CURSOR_LENGTH) unavailable += 1;
     else pending.push({ server, cursor: nextCursor });
   }
-  const nextCursor = cursorOf(pending);
+  const nextCursor = cursorOf([...pending, ...options.unasked]);
   const rest = {
     ...(nextCursor !== undefined && { nextCursor }),
     ...(era === 'modern' && {
@@ -100,11 +102,12 @@ export function mergePages(pages: readonly ServerPage[], options: MergeOptions):
       ttlMs: Math.min(...pages.map(({ ttlMs }) => ttlMs), MAX_TTL_MS),
       cacheScope: 'private',
     }),
-    _meta: metaOf(era, unavailable),
+    ...metaOf(era, unavailable),
   };
   const head = `{"jsonrpc":"2.0","id":${idJson},"result":{"${itemsKey}":[`;
   const pieces = items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item]));
-  return Buffer.concat([Buffer.from(head), ...pieces, Buffer.from(`],${JSON.stringify(rest).slice(1)}}`)]);
+  const tail = Object.keys(rest).length === 0 ? ']}}' : `],${JSON.stringify(rest).slice(1)}}`;
+  return Buffer.concat([Buffer.from(head), ...pieces, Buffer.from(tail)]);
 }
 
 const COMMA = Buffer.from(',');
@@ -112,9 +115,10 @@ const COMMA = Buffer.from(',');
 const MAX_TTL_MS = 30_000;
 
 /** `_meta` of a result of the endpoint's own. Servers that are missing are counted and not named: who may not see a server must not hear of it. */
-export function metaOf(era: Era, unavailable: number): Record<string, unknown> {
-  return {
+export function metaOf(era: Era, unavailable: number): { readonly _meta?: Record<string, unknown> } {
+  const _meta = {
     ...(era === 'modern' && { 'io.modelcontextprotocol/serverInfo': SERVER_INFO }),
     ...(unavailable > 0 && { 'sidegate/unavailable': unavailable }),
   };
+  return Object.keys(_meta).length === 0 ? {} : { _meta };
 }

@@ -33,6 +33,26 @@ export function splitUri(uri: string): SplitName | undefined {
   return federatedUri(split.server, split.own) === uri ? split : undefined;
 }
 
+/** Before the ids of events that servers send by themselves, so that they differ from those of a call's answer. No server name begins so. */
+const OF_THE_STREAM = '*';
+
+/** What a client that lost a stream was last sent. */
+export interface LastEvent extends SplitName {
+  /** Whether it came on the stream of all servers, and not with the answer to one call. */
+  readonly isOfTheStream: boolean;
+}
+
+export function streamEventId(server: string, own: string): string {
+  return `${OF_THE_STREAM}${federatedName(server, own)}`;
+}
+
+/** `Last-Event-ID` taken apart; undefined when no event had it. */
+export function splitEventId(id: string): LastEvent | undefined {
+  const isOfTheStream = id.startsWith(OF_THE_STREAM);
+  const split = splitName(isOfTheStream ? id.slice(OF_THE_STREAM.length) : id);
+  return split && { ...split, isOfTheStream };
+}
+
 /**
  * The id under which the agent sees a server's request, as JSON: a string, in which the id stands as the server wrote it.
  * Ids of different servers, and `5` and `"5"` of the same, stay apart.

@@ -63,12 +63,12 @@ async function passOnEvents(answer: IncomingMessage, sink: EventSink, options: P
     for await (const { data, id: own, retry } of partsOf(answer)) {
       const id = own === undefined || own === '' ? undefined : federatedName(server, own);
       canResume ||= id !== undefined;
-      if (data === undefined || data.length === 0) {
+      const message = data === undefined || data.length === 0 ? undefined : fromServer(server, era, data);
+      if (message === undefined) {
+        // Servers replay the empty event that opened a stream as `{}`, which says nothing.
         await sink.pulse({ id, retry });
         continue;
       }
-      const message = fromServer(server, era, data);
-      if (message === undefined) break;
       onMessage(message);
       isAnswered ||= message.kind === 'response';
       await sink.message(message.bytes, { id, retry });

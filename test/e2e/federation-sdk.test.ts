@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { RESUMPTION } from './sdk/resumption-steps.ts';
 import type { SdkClient } from './sdk/sdk-client.ts';
 import { type Servers, startServers } from './sdk/servers.ts';
 import { connectV1 } from './sdk/v1-client.ts';
@@ -142,6 +143,26 @@ describe('the reference server behind the endpoint of all servers', () => {
       await bob.close();
     }
   });
+});
+
+describe('streams that break', () => {
+  /** The steps know the reference server alone: here it is one of several. */
+  const ofEverything = (client: Awaited<ReturnType<typeof connectV1>>): SdkClient => ({
+    ...client,
+    callTool: (name, args, options) => client.callTool(`everything.${name}`, args, options),
+    subscribeResource: (uri) => client.subscribeResource(`everything+${uri}`),
+  });
+
+  for (const step of RESUMPTION) {
+    it(step.name, async () => {
+      const client = await connectV1(url(), await tokenOf('alice'), { maxRetries: 10 });
+      try {
+        assert.ok(await step.run(ofEverything(client)));
+      } finally {
+        await client.close();
+      }
+    });
+  }
 });
 
 describe('the modern server behind the endpoint of all servers', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { type FederatedGate, INITIALIZE, rpc, startFederatedGate, until } from '../support/federated-gate.ts';
-import { type Answer, send } from '../support/mcp-request.ts';
+import { type FederatedGate, INITIALIZE, MODERN_META, rpc, startFederatedGate, until } from '../support/federated-gate.ts';
+import { type Answer, MCP_HEADERS, send } from '../support/mcp-request.ts';
 import { type OpenStream, openStream } from '../support/open-stream.ts';
 import type { ScriptedServer } from '../support/scripted-server.ts';
 
@@ -305,7 +305,7 @@ describe('the stream of a session', () => {
         .sort(),
       [{ level: 'info', data: 'file:///open' }, { uri: 'beta+file:///open' }],
     );
-    assert.match(stream.text(), /^id: beta\.1$/m);
+    assert.match(stream.text(), /^id: \*beta\.1$/m);
     assert.doesNotMatch(stream.text(), /hidden/);
     stream.close();
     await until(() => alpha.streams.size === 0 && beta.streams.size === 0);
@@ -324,7 +324,7 @@ describe('the stream of a session', () => {
 
   it('is resumed at the server where it broke', async () => {
     const session = await to.initialize();
-    const stream = listen(session, { 'last-event-id': 'beta.some.id' });
+    const stream = listen(session, { 'last-event-id': '*beta.some.id' });
     await until(() => alpha.streams.size === 1 && beta.streams.size === 1);
     const opened = (server: ScriptedServer) => server.arrived.find(({ method }) => method === 'GET')?.headers['last-event-id'];
     assert.deepEqual([opened(alpha), opened(beta)], [undefined, 'some.id']);
@@ -342,12 +342,15 @@ describe('the stream of a session', () => {
     );
     const broken = await to.post(call('alpha.open', 'c'), { session });
     assert.equal(broken.text, 'id: alpha.e1\nretry: 5\ndata: \n\n');
+    const all = await listenToBoth(session);
     const stream = listen(session, { 'last-event-id': 'alpha.e1' });
-    await until(() => alpha.streams.size === 1);
+    await until(() => alpha.streams.size === 2);
     alpha.say({ jsonrpc: '2.0', id: 'c', result: { content: [{ type: 'resource_link', uri: 'file:///open', name: 'l' }] } });
     await until(() => stream.messages().length === 1);
     assert.deepEqual(stream.messages()[0]?.['result'], { content: [{ type: 'resource_link', uri: 'alpha+file:///open', name: 'l' }] });
+    assert.equal(all.isEnded(), false, 'the stream of all servers goes on');
     stream.close();
+    all.close();
   });
 
   it('gives way to a new one of its session, and hears of a server that joins', async () => {
@@ -369,6 +372,44 @@ describe('the stream of a session', () => {
     const authorization = `Bearer ${to.alice}`;
     const answer = await send(to.gate.port, { method: 'GET', path: '/mcp', headers: { authorization, accept: 'text/event-stream' } });
     assert.equal(answer.status, 400);
+  });
+});
+
+describe('an agent that goes away', () => {
+  const abandoned = (server: ScriptedServer) => server.abandoned.filter(({ body }) => body.includes('given-up'));
+  const hold = (server: ScriptedServer) => {
+    const held: { end(): void }[] = [];
+    server.results.set('tools/call', (_message: unknown, response: { end(): void }) => void held.push(response));
+    return held;
+  };
+  const open = (message: unknown, headers: Record<string, string>) =>
+    openStream(to.gate.port, {
+      method: 'POST',
+      path: '/mcp',
+      headers: { ...MCP_HEADERS, authorization: `Bearer ${to.alice}`, ...headers },
+      body: JSON.stringify(message),
+    });
+
+  it('cancels its call in the modern era', async () => {
+    const held = hold(alpha);
+    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'alpha.given-up' };
+    const params = { name: 'alpha.given-up', arguments: {}, _meta: MODERN_META };
+    const calling = open({ ...call('alpha.given-up'), params }, headers);
+    await until(() => held.length === 1);
+    calling.close();
+    await until(() => abandoned(alpha).length === 1);
+  });
+
+  it('does not in the legacy era', async () => {
+    const held = hold(beta);
+    const session = await to.initialize();
+    const calling = open(call('beta.given-up'), { 'mcp-session-id': session });
+    await until(() => held.length === 1);
+    calling.close();
+    await until(() => calling.isEnded());
+    assert.ok(rpc(await to.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, { session })).result);
+    assert.deepEqual(abandoned(beta), []);
+    for (const response of held) response.end();
   });
 });
 
