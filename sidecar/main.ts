@@ -186,7 +186,7 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const handle = (request: IncomingMessage, response: ServerResponse) =>
     frontDoor.serves(request) ? frontDoor.handle(request, response) : pipeline.handle(request, response);
   innerCalls.serve(handle);
-  const httpSse = new HttpSseDoor({ routes, innerCalls, maxBodyBytes: config.maxBodyBytes, logger });
+  const httpSseDoor = new HttpSseDoor({ routes, innerCalls, maxBodyBytes: config.maxBodyBytes, logger });
 
   let stopping = false;
   const notReady = (): string | undefined => {
@@ -204,8 +204,8 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
 
   const agents = new AgentServer({
     handle: (request, response) => {
-      const server = httpSse.serverOf(request);
-      return server === undefined ? handle(request, response) : httpSse.handle(server, request, response);
+      const server = httpSseDoor.serverOf(request);
+      return server === undefined ? handle(request, response) : httpSseDoor.handle(server, request, response);
     },
     receiveTimeoutMs: config.receiveTimeoutMs,
   });
