@@ -73,10 +73,10 @@ export class FrontDoor {
     const outcome = await this.#outcome(exchange);
     if (outcome === 'passed') return undefined;
     if (outcome !== 'answered') return refuse(exchange, outcome);
-    const { response } = exchange;
-    const httpStatus = response.headersSent ? response.statusCode : null;
-    const rpcCode = null;
-    return { outcome: response.headersSent ? 'ok' : 'cancelled', httpStatus, rpcCode, responseBytes: 0 };
+    const { response, refusal } = exchange;
+    const rpcCode = refusal?.rpcCode ?? null;
+    if (!response.headersSent) return { outcome: 'cancelled', httpStatus: null, rpcCode, responseBytes: 0 };
+    return { outcome: refusal === undefined ? 'ok' : 'rejected', httpStatus: response.statusCode, rpcCode, responseBytes: 0 };
   }
 
   async #outcome(exchange: Exchange): Promise<Outcome> {
@@ -148,6 +148,8 @@ export class FrontDoor {
       const userId = decision?.principal?.user.id;
       if (outcome.ok && userId !== undefined) return ok(userId);
       if (!outcome.ok) refusal = outcome.failure;
+      // No other server would say anything else.
+      if (refusal.code === 'unauthenticated') break;
     }
     return fail(refusal);
   }

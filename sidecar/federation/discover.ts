@@ -1,3 +1,4 @@
+import { rejected } from '../denial.ts';
 import type { Endpoint } from '../endpoints.ts';
 import { eraOf, PROTOCOL_VERSIONS } from '../mcp/protocol-version.ts';
 import { unionOf } from './capabilities.ts';
@@ -7,8 +8,8 @@ import { isObject } from './values-at.ts';
 
 /** Revisions without a handshake in which the endpoint answers. */
 const SERVED: readonly string[] = PROTOCOL_VERSIONS.filter((version) => eraOf(version) === 'modern');
-/** MCP 2026-07-28, Versioning. */
-const UNSUPPORTED_PROTOCOL_VERSION = -32022;
+/** MCP 2026-07-28, Versioning. Its answer has data of its own. */
+export const UNSUPPORTED_VERSION = rejected('malformed', 400, 'Unsupported protocol version', -32022);
 
 export function isServedVersion(version: string): boolean {
   return SERVED.includes(version);
@@ -16,7 +17,8 @@ export function isServedVersion(version: string): boolean {
 
 /** The answer to a message of a revision that the endpoint does not know. */
 export function unsupportedVersionBody(requested: string, idJson: string | undefined): string {
-  const error = { code: UNSUPPORTED_PROTOCOL_VERSION, message: 'Unsupported protocol version', data: { supported: SERVED, requested } };
+  const { rpcCode, reason } = UNSUPPORTED_VERSION;
+  const error = { code: rpcCode, message: reason, data: { supported: SERVED, requested } };
   return `{"jsonrpc":"2.0","id":${idJson ?? 'null'},"error":${JSON.stringify(error)}}`;
 }
 

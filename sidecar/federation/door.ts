@@ -7,12 +7,11 @@ import { serversOf, showsTool } from '../endpoints.ts';
 import { subscribedKinds } from '../list-changes.ts';
 import { isKnownVersion } from '../mcp/protocol-version.ts';
 import { type AskOptions, askAll, listPage } from './ask-all.ts';
-import { discoverBody, isServedVersion, unsupportedVersionBody } from './discover.ts';
+import { discoverBody, isServedVersion, UNSUPPORTED_VERSION, unsupportedVersionBody } from './discover.ts';
 import type { DoorOptions, Outcome } from './door-options.ts';
 import { EventSink } from './event-sink.ts';
 import { commonFailure, failureBody } from './failure.ts';
 import { addresseeOf, forServer, isAddressed } from './for-server.ts';
-import type { FromServer } from './from-server.ts';
 import { LegacyDoor } from './legacy-door.ts';
 import type { PendingServer } from './list-cursor.ts';
 import { Listening } from './listening.ts';
@@ -83,7 +82,8 @@ export class Door {
     const { exchange, inbound } = visit;
     const version = inbound.protocolVersion ?? '';
     if (!isServedVersion(version)) {
-      sendJson(exchange, unsupportedVersionBody(version, exchange.idJson), 400);
+      exchange.refusal = UNSUPPORTED_VERSION;
+      sendJson(exchange, unsupportedVersionBody(version, exchange.idJson), UNSUPPORTED_VERSION.httpStatus);
       return 'answered';
     }
     if (call.kind === 'notification') return this.#noted(visit);
@@ -128,8 +128,7 @@ export class Door {
         sendJson(exchange, failureBody(sent.failure, exchange.idJson));
         return 'passed';
       }
-      const onMessage = (message: FromServer) => session?.note(server, message);
-      return (await passOn(sent.value, exchange.response, { server, era, idJson: exchange.idJson, onMessage })) ?? 'passed';
+      return (await passOn(sent.value, exchange.response, { server, era, idJson: exchange.idJson })) ?? 'passed';
     } finally {
       session?.underWay.delete(id);
     }

@@ -21,6 +21,7 @@ export class EventSink {
 
   /** Tells the agent at once that there is a stream; its first event may be a long way off. */
   open(): void {
+    if (this.#isClosed) return;
     this.#response.writeHead(200, STREAM_HEAD);
     this.#response.flushHeaders();
   }

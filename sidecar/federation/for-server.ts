@@ -56,15 +56,30 @@ export function forServer(bytes: Uint8Array, { server, own, path }: Addressee): 
   return spliced(bytes, [...edits, ...taskEdits(text, message, 'params', server)]);
 }
 
+/** A message of the agent's about a request that one server made. */
+export interface AboutRequest {
+  readonly server: string;
+  readonly bytes: Uint8Array;
+}
+
 /** The agent's answer to a server's request, under the id that the server gave it. Undefined when it answers nobody's. */
-export function responseForServer(bytes: Uint8Array): { readonly server: string; readonly bytes: Uint8Array } | undefined {
+export function responseForServer(bytes: Uint8Array): AboutRequest | undefined {
+  return aboutRequest(bytes, ['id'], 'result');
+}
+
+/** The agent's progress with a server's request, under the token that the server gave it. Undefined when it is nobody's. */
+export function progressForServer(bytes: Uint8Array): AboutRequest | undefined {
+  return aboutRequest(bytes, ['params', 'progressToken'], 'params');
+}
+
+function aboutRequest(bytes: Uint8Array, path: Path, container: 'params' | 'result'): AboutRequest | undefined {
   const { text, message } = read(bytes);
-  const id = isObject(message) ? splitId(message['id']) : undefined;
-  const place = findMember(text, ROOT, 'id');
-  if (id === undefined || place === undefined) return undefined;
+  const [found] = valuesAt(text, message, path);
+  const id = splitId(found?.value);
+  if (found === undefined || id === undefined) return undefined;
   return {
     server: id.server,
-    bytes: spliced(bytes, [{ span: place.value, text: id.own }, ...taskEdits(text, message, 'result', id.server)]),
+    bytes: spliced(bytes, [{ span: found.span, text: id.own }, ...taskEdits(text, message, container, id.server)]),
   };
 }
 

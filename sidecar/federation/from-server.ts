@@ -76,6 +76,9 @@ export function fromServer(server: string, era: Era, bytes: Uint8Array): FromSer
   const id = findMember(text, ROOT, 'id');
   if (id !== undefined) {
     edits.push({ span: id.value, text: federatedId(server, written(bytes, id.value)) });
+    // Servers count their tokens alike; the agent's progress must find the one that wants to know.
+    for (const { span } of valuesAt(text, message, ['params', '_meta', 'progressToken']))
+      edits.push({ span, text: federatedId(server, written(bytes, span)) });
     return { kind: 'request', method, message, bytes: spliced(bytes, edits) };
   }
   for (const [kind, path] of NAMES_IN_NOTIFICATIONS.get(method) ?? []) rename(kind, [path]);

@@ -11,8 +11,7 @@ import { forEachOf, within } from './concurrency.ts';
 import type { DoorOptions, Outcome } from './door-options.ts';
 import { EventSink } from './event-sink.ts';
 import { isDenied, NO_ANSWER } from './failure.ts';
-import { responseForServer } from './for-server.ts';
-import type { FromServer } from './from-server.ts';
+import { progressForServer, responseForServer } from './for-server.ts';
 import { type InnerSession, InnerSessions } from './inner-sessions.ts';
 import { LegacyStream } from './legacy-stream.ts';
 import { type SplitName, splitEventId } from './names.ts';
@@ -112,7 +111,7 @@ export class LegacyDoor {
       return rejected('malformed', 400, 'no request of a server waits for this answer');
     const sent = await this.#reach(visit, session, false).send(answer.server, { body: answer.bytes, signal: gone.signal });
     if (!sent.ok) return rejected('malformed', 400, 'no request of a server waits for this answer');
-    const options = { server: answer.server, era: 'legacy', idJson: undefined, onMessage: () => {} } as const;
+    const options = { server: answer.server, era: 'legacy', idJson: undefined } as const;
     return (await passOn(sent.value, exchange.response, options)) ?? 'passed';
   }
 
@@ -123,8 +122,9 @@ export class LegacyDoor {
       case 'notifications/cancelled':
         return this.#tell(visit, session, session?.underWay.get(params?.['requestId']) ?? []);
       case 'notifications/progress': {
-        const server = session?.progress.get(params?.['progressToken']);
-        return this.#tell(visit, session, server === undefined ? [] : [server]);
+        const progress = progressForServer(visit.body);
+        const isKnown = progress !== undefined && serversOf(visit.endpoint, this.#options.serverNames()).includes(progress.server);
+        return this.#tell(visit, session, isKnown ? [progress.server] : [], progress?.bytes);
       }
       case 'notifications/roots/list_changed':
         return this.#tellAll(visit, session);
@@ -151,7 +151,6 @@ export class LegacyDoor {
       showsResources: endpoint.view === undefined,
       resume: last,
       signal: gone.signal,
-      onMessage: (server, message) => session.note(server, message),
     });
     const end = () => sink.end();
     const follow = (inner: InnerSession) => stream.follow(inner);
@@ -176,8 +175,7 @@ export class LegacyDoor {
     if (!inner.ok) return rejected('malformed', 400, 'the server of this event has no session');
     const answer = await answerOf(session.inner.stream(inner.value, headers, own, gone.signal));
     if (!answer.ok) return unknownSession();
-    const onMessage = (message: FromServer) => session.note(server, message);
-    return (await passOn(answer.value, exchange.response, { server, era: 'legacy', idJson: undefined, onMessage })) ?? 'passed';
+    return (await passOn(answer.value, exchange.response, { server, era: 'legacy', idJson: undefined })) ?? 'passed';
   }
 
   async end({ exchange, headers, gone }: Visit, session: FederatedSession | undefined): Promise<Outcome> {
@@ -198,8 +196,13 @@ export class LegacyDoor {
   }
 
   /** Accepts a notification, and has these servers told. */
-  async #tell(visit: MessageVisit, session: FederatedSession | undefined, servers: readonly string[]): Promise<Outcome> {
-    const { exchange, body, gone } = visit;
+  async #tell(
+    visit: MessageVisit,
+    session: FederatedSession | undefined,
+    servers: readonly string[],
+    body: Uint8Array = visit.body,
+  ): Promise<Outcome> {
+    const { exchange, gone } = visit;
     const user = session === undefined ? await this.#options.userOf(exchange) : ok('');
     if (!user.ok) return user.failure;
     const reach = this.#reach(visit, session, false);

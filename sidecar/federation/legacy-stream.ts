@@ -20,7 +20,6 @@ export interface LegacyStreamOptions {
   /** Where one server's stream is to be resumed. */
   readonly resume: SplitName | undefined;
   readonly signal: AbortSignal;
-  readonly onMessage: (server: string, message: FromServer) => void;
 }
 
 const FIRST_DELAY_MS = 1_000;
@@ -83,15 +82,12 @@ export class LegacyStream {
 
   /** Passes one stream on. Gives out the ids of its events. */
   async *#pass({ server }: InnerSession, answer: IncomingMessage): AsyncGenerator<string> {
-    const { sink, onMessage } = this.#options;
+    const { sink } = this.#options;
     for await (const { data, id: own, retry } of partsOf(answer)) {
       const id = own === undefined || own === '' ? undefined : streamEventId(server, own);
       const message = data === undefined || data.length === 0 ? undefined : fromServer(server, 'legacy', data);
       if (message === undefined) await sink.pulse({ id, retry });
-      else if (!this.#tellChange(message) && this.#isShown(message)) {
-        onMessage(server, message);
-        await sink.message(message.bytes, { id, retry });
-      }
+      else if (!this.#tellChange(message) && this.#isShown(message)) await sink.message(message.bytes, { id, retry });
       if (own !== undefined && own !== '') yield own;
     }
   }

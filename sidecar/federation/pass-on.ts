@@ -4,7 +4,7 @@ import type { Era } from '../mcp/protocol-version.ts';
 import { isEventStream } from '../relay.ts';
 import { partsOf, wholeOf } from './answer-parts.ts';
 import { EventSink } from './event-sink.ts';
-import { type FromServer, fromServer } from './from-server.ts';
+import { fromServer } from './from-server.ts';
 import { federatedName } from './names.ts';
 
 export interface PassOnOptions {
@@ -12,8 +12,6 @@ export interface PassOnOptions {
   readonly era: Era;
   /** The id of the request as it was sent; undefined when nothing waits for a response. */
   readonly idJson: string | undefined;
-  /** Told of each message. */
-  readonly onMessage: (message: FromServer) => void;
 }
 
 /** Fields of an inner answer that are the agent's business. */
@@ -28,7 +26,7 @@ export function passOn(answer: IncomingMessage, response: ServerResponse, option
 }
 
 async function passOnWhole(answer: IncomingMessage, response: ServerResponse, options: PassOnOptions): Promise<Refusal | undefined> {
-  const { server, era, onMessage } = options;
+  const { server, era } = options;
   const status = answer.statusCode ?? 500;
   // To the agent it would say that its session with all servers has ended.
   if (status === 404 && era === 'legacy') {
@@ -44,7 +42,6 @@ async function passOnWhole(answer: IncomingMessage, response: ServerResponse, op
   const message = whole.length === 0 ? undefined : fromServer(server, era, whole);
   // With an error status it may be any text, which no client takes for a message.
   if (message === undefined && whole.length > 0 && status < 400) return UNREADABLE;
-  if (message !== undefined) onMessage(message);
   for (const name of PASSED_ON) {
     const value = answer.headers[name];
     if (value !== undefined) response.setHeader(name, value);
@@ -55,7 +52,7 @@ async function passOnWhole(answer: IncomingMessage, response: ServerResponse, op
 }
 
 async function passOnEvents(answer: IncomingMessage, sink: EventSink, options: PassOnOptions): Promise<undefined> {
-  const { server, era, idJson, onMessage } = options;
+  const { server, era, idJson } = options;
   sink.open();
   let isAnswered = false;
   let canResume = false;
@@ -69,7 +66,6 @@ async function passOnEvents(answer: IncomingMessage, sink: EventSink, options: P
         await sink.pulse({ id, retry });
         continue;
       }
-      onMessage(message);
       isAnswered ||= message.kind === 'response';
       await sink.message(message.bytes, { id, retry });
     }

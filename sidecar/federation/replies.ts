@@ -36,6 +36,6 @@ export function kindsOf({ view }: Endpoint, kinds: readonly ListKind[]): readonl
 
 /** Settles when the answer is over, or the agent is gone. */
 export function closed({ response }: Exchange): Promise<void> {
-  if (response.destroyed) return Promise.resolve();
+  if (response.closed || response.destroyed) return Promise.resolve();
   return new Promise((resolve) => response.once('close', resolve));
 }

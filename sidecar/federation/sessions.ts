@@ -2,10 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Result } from '../../extauthz/api/result.ts';
 import type { Failure } from './failure.ts';
-import type { FromServer } from './from-server.ts';
 import type { InnerSession, InnerSessions } from './inner-sessions.ts';
 import type { Part, Reach } from './reach.ts';
-import { isObject } from './values-at.ts';
 
 /** Whose session it is, and at which endpoint: anywhere else, and for anybody else, it does not exist. */
 export interface Owner {
@@ -14,8 +12,8 @@ export interface Owner {
 }
 
 const ID_BYTES = 32;
-/** Per session: requests that are under way, and progress tokens that servers gave out. */
-const MAX_REMEMBERED = 1_000;
+/** Requests that are under way in one session. */
+const MAX_UNDER_WAY = 1_000;
 
 /** A session of the agent's at an endpoint of several servers (revisions to 2025-11-25). */
 export class FederatedSession {
@@ -24,8 +22,6 @@ export class FederatedSession {
   readonly inner: InnerSessions;
   /** The servers that each request of the agent's went to, while it is under way. */
   readonly underWay = new Remembered<readonly string[]>();
-  /** The server that gave out a progress token with a request of its own. */
-  readonly progress = new Remembered<string>();
   lastUsedMs: number;
   /** Ends the stream that is open, if any. */
   endStream: (() => void) | undefined;
@@ -35,13 +31,6 @@ export class FederatedSession {
     this.owner = owner;
     this.lastUsedMs = nowMs;
     this.inner = innerOf((session) => this.onOpened?.(session));
-  }
-
-  /** Takes note of what a later message of the agent's may refer to. */
-  note(server: string, { kind, message }: FromServer): void {
-    const params = kind === 'request' ? message['params'] : undefined;
-    const meta = isObject(params) ? params['_meta'] : undefined;
-    if (isObject(meta)) this.progress.set(meta['progressToken'], server);
   }
 
   /** The way to the servers for one request. */
@@ -58,7 +47,7 @@ class Remembered<T> {
 
   set(key: unknown, value: T): void {
     if (key === undefined) return;
-    if (this.#byKey.size >= MAX_REMEMBERED) {
+    if (this.#byKey.size >= MAX_UNDER_WAY) {
       const [oldest] = this.#byKey.keys();
       if (oldest !== undefined) this.#byKey.delete(oldest);
     }

@@ -278,8 +278,19 @@ describe('what the agent tells', () => {
     const stream = await listenToBoth(session);
     beta.say({ jsonrpc: '2.0', id: 1, method: 'elicitation/create', params: { _meta: { progressToken: 'p' } } });
     await until(() => stream.messages().length === 1);
-    await to.post({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 'p', progress: 1 } }, { session });
-    assert.deepEqual([alpha.messages('notifications/progress').length, beta.messages('notifications/progress').length], [0, 1]);
+    const [asked] = stream.messages() as { readonly params: { readonly _meta: { readonly progressToken: unknown } } }[];
+    const token = asked?.params._meta.progressToken;
+    const progress = (progressToken: unknown) => ({
+      jsonrpc: '2.0',
+      method: 'notifications/progress',
+      params: { progressToken, progress: 1 },
+    });
+    for (const progressToken of [token, 'p', 1, 'gamma."p"'])
+      assert.equal((await to.post(progress(progressToken), { session })).status, 202);
+    assert.deepEqual(
+      [alpha, beta].map((server) => server.messages('notifications/progress').map(({ params }) => params?.['progressToken'])),
+      [[], ['p']],
+    );
     stream.close();
   });
 
