@@ -84,6 +84,25 @@ export const sidecarSettings = {
     default: '100000',
     meaning: 'Unacknowledged audit records kept before new messages are refused.',
   }),
+  federationTimeoutMs: setting({
+    env: 'SIDEGATE_FEDERATION_TIMEOUT_MS',
+    schema: wholeNumber(10, 600_000),
+    default: '5000',
+    meaning:
+      'Time each server has where `/mcp` asks all of them, for lists for example, in milliseconds; then the answer goes out without it.',
+  }),
+  federationIdleMs: setting({
+    env: 'SIDEGATE_FEDERATION_IDLE_MS',
+    schema: wholeNumber(100, 604_800_000),
+    default: '1800000',
+    meaning: 'Time after which a session at `/mcp` or a view that nobody uses is ended, in milliseconds.',
+  }),
+  federationMaxSessions: setting({
+    env: 'SIDEGATE_FEDERATION_MAX_SESSIONS',
+    schema: wholeNumber(1, 1_000_000),
+    default: '1000',
+    meaning: 'Most sessions at `/mcp` and views that are kept at once; a new one ends the one that was unused for longest.',
+  }),
   stdioCommands: setting({
     env: 'SIDEGATE_STDIO_COMMANDS',
     schema: optionalText,

@@ -55,7 +55,8 @@ function advertisedKinds(capabilities: unknown): readonly ListKind[] {
   return LIST_KINDS.filter((kind) => member(member(capabilities, kind), 'listChanged') === true);
 }
 
-function changeEvent(kind: ListKind, subscriptionIdJson: string | undefined): string {
+/** A whole event that tells of a changed list. */
+export function changeEvent(kind: ListKind, subscriptionIdJson: string | undefined): string {
   const meta =
     subscriptionIdJson === undefined ? '' : `,"params":{"_meta":{"io.modelcontextprotocol/subscriptionId":${subscriptionIdJson}}}`;
   return `event: message\ndata: {"jsonrpc":"2.0","method":"notifications/${kind}/list_changed"${meta}}\n\n`;

@@ -21,6 +21,10 @@ import { PolicyWatch } from './authz/policy-watch.ts';
 import { Batches } from './batches.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config.ts';
+import { Views } from './endpoints.ts';
+import { ListCursors } from './federation/list-cursor.ts';
+import { FederatedSessions } from './federation/sessions.ts';
+import { FrontDoor } from './front-door.ts';
 import { HttpSseServers } from './http-sse/http-sse-servers.ts';
 import { HttpSseDoor } from './http-sse-door.ts';
 import { InnerCalls } from './inner-calls.ts';
@@ -83,8 +87,9 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const lease = new Lease();
   const cache = new DecisionCache(lease);
   const routes = new Routes();
+  const views = new Views();
   const listChanges = new ListChanges();
-  const watch = new PolicyWatch({ lease, cache, routes, onChange: () => listChanges.announce(), clock: SYSTEM_CLOCK, logger });
+  const watch = new PolicyWatch({ lease, cache, routes, views, onChange: () => listChanges.announce(), clock: SYSTEM_CLOCK, logger });
   onStop(() => watch.close());
   const client = new PolicyClient({
     address: config.policyAddress,
@@ -150,6 +155,8 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const names = new KnownNames();
   const instructions = new Instructions({ decider, names });
   const innerCalls = new InnerCalls();
+  const batches = new Batches(innerCalls);
+  const messageTelemetry = new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter);
   const pipeline = new Pipeline({
     config,
     routes,
@@ -177,15 +184,38 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
       clock: SYSTEM_CLOCK,
       logger,
     }),
-    batches: new Batches(innerCalls),
+    batches,
     spool,
-    telemetry: new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter),
+    telemetry: messageTelemetry,
     clock: SYSTEM_CLOCK,
     logger,
   });
-  const handle = (request: IncomingMessage, response: ServerResponse) => pipeline.handle(request, response);
+  const federated = new FederatedSessions({
+    maxSessions: config.federationMaxSessions,
+    idleMs: config.federationIdleMs,
+    monotonicMs: SYSTEM_CLOCK.monotonicMs,
+  });
+  onStop(() => federated.close());
+  const frontDoor = new FrontDoor({
+    config,
+    routes,
+    views,
+    decider,
+    innerCalls,
+    sessions: federated,
+    cursors: new ListCursors(randomBytes(32)),
+    announceOn: (stream) => listChanges.opened(stream),
+    timeoutMs: config.federationTimeoutMs,
+    batches,
+    spool,
+    telemetry: messageTelemetry,
+    clock: SYSTEM_CLOCK,
+    logger,
+  });
+  const handle = (request: IncomingMessage, response: ServerResponse) =>
+    frontDoor.serves(request) ? frontDoor.handle(request, response) : pipeline.handle(request, response);
   innerCalls.serve(handle);
-  const door = new HttpSseDoor({ routes, innerCalls, maxBodyBytes: config.maxBodyBytes, logger });
+  const httpSseDoor = new HttpSseDoor({ routes, innerCalls, maxBodyBytes: config.maxBodyBytes, logger });
 
   let stopping = false;
   const notReady = (): string | undefined => {
@@ -203,8 +233,8 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
 
   const agents = new AgentServer({
     handle: (request, response) => {
-      const server = door.serverOf(request);
-      return server === undefined ? handle(request, response) : door.handle(server, request, response);
+      const server = httpSseDoor.serverOf(request);
+      return server === undefined ? handle(request, response) : httpSseDoor.handle(server, request, response);
     },
     receiveTimeoutMs: config.receiveTimeoutMs,
   });

@@ -52,6 +52,38 @@ export function elementRegions(text: MarkedText, open: number): Span[] {
   }
 }
 
+/** The elements of the array that opens at mark `open`, each like a member's value. */
+export function elementPlaces(text: MarkedText, open: number): MemberPlace[] {
+  const places: MemberPlace[] = [];
+  for (let at = open; ; ) {
+    const start = (text.marks[at] as number) + 1;
+    const inside = at + 1;
+    at = endOfContainerOrMember(text, inside);
+    const end = text.marks[at] as number;
+    const isLast = text.bytes[end] !== COMMA;
+    if (!isLast || places.length > 0 || !isBlank(text.bytes, start, end))
+      places.push({ value: trimmed(text.bytes, start, end), open: inside });
+    if (isLast) return places;
+  }
+}
+
+/** What to cut out of the object that opens at mark `open` to be rid of a member: the member with one of the commas beside it. */
+export function memberRegion(text: MarkedText, open: number, name: string): Span | undefined {
+  const { bytes, marks } = text;
+  for (let before = open; ; ) {
+    const colon = before + 1;
+    if (bytes[marks[colon] as number] !== COLON) return undefined;
+    const after = endOfContainerOrMember(text, colon + 1);
+    const isLast = bytes[marks[after] as number] !== COMMA;
+    const from = marks[before] as number;
+    const to = marks[after] as number;
+    if (isKey(bytes, from + 1, marks[colon] as number, name))
+      return before === open ? { start: from + 1, end: isLast ? to : to + 1 } : { start: from, end: to };
+    if (isLast) return undefined;
+    before = after;
+  }
+}
+
 /** From a mark inside a member or element: index of the comma or closing bracket that ends it. */
 function endOfContainerOrMember({ bytes, marks }: MarkedText, from: number): number {
   let depth = 0;

@@ -77,6 +77,13 @@ export interface WatchEvent {
   readonly leaseMs: number;
   readonly routes: RoutesMessage | null;
   readonly revokedUsers: readonly string[];
+  readonly views: readonly ViewMessage[];
+}
+
+export interface ViewMessage {
+  readonly name: string;
+  /** Each one `<server>.<tool>`. */
+  readonly allowTools: readonly string[];
 }
 
 export interface RoutesMessage {

@@ -1,5 +1,5 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import type { RouteMessage, RoutesMessage, WatchEvent, WatchRequest } from '../api/protos.ts';
+import type { RouteMessage, RoutesMessage, ViewMessage, WatchEvent, WatchRequest } from '../api/protos.ts';
 import type { BundleSource } from '../bundle-source.ts';
 import type { Bundle, ServerEntry } from '../policy/engine.ts';
 import { endStream } from './stream-end.ts';
@@ -12,7 +12,7 @@ export interface WatchOptions extends VerifiedStreamOptions {
 }
 
 /**
- * `sidegate.v1.PolicyService/Watch`: at once the routes and the revision, then the revision and a renewed lease at each heartbeat,
+ * `sidegate.v1.PolicyService/Watch`: at once the routes, the views and the revision, then the revision and a renewed lease at each heartbeat,
  * and all of it again as soon as the bundle changes.
  */
 export function watchDoor(options: WatchOptions): (call: ServerWritableStream<WatchRequest, WatchEvent>) => void {
@@ -25,9 +25,10 @@ export function watchDoor(options: WatchOptions): (call: ServerWritableStream<Wa
         // A peer that does not read loses its lease; hoarding heartbeats for it would only renew the lease too late.
         if (call.writableNeedDrain) return;
         const bundle = bundles.current();
-        const routes = bundle === told ? null : routesOf(bundle);
+        const isNews = bundle !== told;
         told = bundle;
-        call.write({ revision: bundle.revision, leaseMs, routes, revokedUsers: [] });
+        const routes = isNews ? routesOf(bundle) : null;
+        call.write({ revision: bundle.revision, leaseMs, routes, revokedUsers: [], views: isNews ? viewsOf(bundle) : [] });
       };
       tell();
       const heartbeat = setInterval(tell, heartbeatMs);
@@ -48,6 +49,10 @@ export function watchDoor(options: WatchOptions): (call: ServerWritableStream<Wa
 /** Only what a sidecar needs to reach the servers; where credentials come from stays here, but for those that agents bring. */
 function routesOf({ servers }: Bundle): RoutesMessage {
   return { routes: [...servers.values()].map(routeOf) };
+}
+
+function viewsOf({ views }: Bundle): readonly ViewMessage[] {
+  return [...views].map(([name, tools]) => ({ name, allowTools: tools }));
 }
 
 function routeOf(entry: ServerEntry): RouteMessage {

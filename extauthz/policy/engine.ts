@@ -12,7 +12,7 @@ import { type BundleProblem, inReadingOrder, problem } from './problem.ts';
 import { readRegistry, type ServerEntry } from './registry.ts';
 import { revisionOf } from './revision.ts';
 import { type OnFault, type Rules, rulesOf } from './rules.ts';
-import { compileViews, readViews } from './view.ts';
+import { compileViews, readViews, type View } from './view.ts';
 import { type ListQuestion, visible } from './visible.ts';
 
 export type { BundleProblem } from './problem.ts';
@@ -31,6 +31,8 @@ export interface Bundle {
   /** Content hash: the first 16 hex characters of a SHA-256. */
   readonly revision: string;
   readonly servers: ReadonlyMap<string, ServerEntry>;
+  /** The tools of each view, each written `<server>.<tool>`. */
+  readonly views: ReadonlyMap<string, readonly string[]>;
   /** What is legal but looks wrong, such as look-alike characters in names. */
   readonly warnings: readonly BundleProblem[];
   /**
@@ -63,11 +65,12 @@ export function createPolicyEngine(onFault: OnFault = () => {}): PolicyEngine {
 function loadBundle(files: ReadonlyMap<string, Uint8Array>, onFault: OnFault): Result<Bundle, readonly BundleProblem[]> {
   const parts = readParts(files, onFault);
   if (!parts.ok) return parts;
-  const { rules, groups, warnings } = parts.value;
+  const { rules, groups, views, warnings } = parts.value;
   prepare(rules.sets);
   return ok({
     revision: revisionOf(files),
     servers: new Map([...rules.registry].map(([name, { entry }]) => [name, entry])),
+    views: new Map(views.map(({ name, allow_tools }) => [name, allow_tools])),
     warnings,
     groupsOf: (userId, tokenGroups) => sortedUnique(groups.users.get(userId) ?? [], tokenGroups),
     evaluate: (question) => evaluate(rules, question),
@@ -79,6 +82,7 @@ function loadBundle(files: ReadonlyMap<string, Uint8Array>, onFault: OnFault): R
 interface Parts {
   readonly rules: Rules;
   readonly groups: Groups;
+  readonly views: readonly View[];
   readonly warnings: readonly BundleProblem[];
 }
 
@@ -99,7 +103,12 @@ function readParts(files: ReadonlyMap<string, Uint8Array>, onFault: OnFault): Re
     problems.push(...compiledViews.problems);
     const compiled = collect(problems, compilePolicies([...policies, ...compiledViews.policies], cedarSchemaOf(registry)));
     if (problems.length === 0 && groups !== undefined && compiled !== undefined) {
-      return ok({ rules: rulesOf(registry, groups, compiled, onFault), groups, warnings: compiled.warnings });
+      return ok({
+        rules: rulesOf(registry, groups, compiled, onFault),
+        groups,
+        views: views.views.map(({ value }) => value),
+        warnings: compiled.warnings,
+      });
     }
   }
   return fail(inReadingOrder(problems));

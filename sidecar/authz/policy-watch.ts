@@ -1,6 +1,7 @@
-import type { RouteMessage, WatchEvent } from '../../extauthz/api/protos.ts';
+import type { RouteMessage, ViewMessage, WatchEvent } from '../../extauthz/api/protos.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Clock } from '../clock.ts';
+import type { View, Views } from '../endpoints.ts';
 import type { Route, Routes } from '../routes.ts';
 import type { DecisionCache } from './decision-cache.ts';
 import type { Lease } from './lease.ts';
@@ -9,6 +10,7 @@ export interface PolicyWatchOptions {
   readonly lease: Lease;
   readonly cache: DecisionCache;
   readonly routes: Routes;
+  readonly views: Views;
   /** Called when policy has changed, after the first revision. */
   readonly onChange: () => void;
   readonly clock: Clock;
@@ -24,7 +26,7 @@ export class PolicyWatch {
     this.#options = options;
   }
 
-  take({ revision, leaseMs, routes, revokedUsers }: WatchEvent): void {
+  take({ revision, leaseMs, routes, revokedUsers, views }: WatchEvent): void {
     const { lease, cache, clock, logger } = this.#options;
     const isFirst = lease.revision === '';
     const changed = lease.revision !== revision;
@@ -34,7 +36,10 @@ export class PolicyWatch {
       logger.info({ revision }, 'policy revision');
     }
     cache.revoke(revokedUsers);
-    if (routes !== null) this.#options.routes.replace(routes.routes.flatMap(routeOf));
+    if (routes !== null) {
+      this.#options.routes.replace(routes.routes.flatMap(routeOf));
+      this.#options.views.replace(views.map(viewOf));
+    }
     if (changed && !isFirst) this.#options.onChange();
     clearTimeout(this.#leaseEnd);
     this.#leaseEnd = setTimeout(() => {
@@ -57,4 +62,15 @@ function routeOf({ name, url, transport, stdio, instructions, tools, agentCreden
   if (transport === 'http+sse') return [{ ...common, url: new URL(url), usesHttpSse: true }];
   if (transport !== 'streamable-http') return [];
   return [agentCredential ? { ...common, url: new URL(url), agentCredential } : { ...common, url: new URL(url) }];
+}
+
+function viewOf({ name, allowTools }: ViewMessage): View {
+  const tools = new Map<string, Set<string>>();
+  for (const written of allowTools) {
+    // As the policy service reads it: server names hold no dot.
+    const dot = written.indexOf('.');
+    const server = written.slice(0, dot);
+    tools.set(server, (tools.get(server) ?? new Set()).add(written.slice(dot + 1)));
+  }
+  return { name, tools };
 }

@@ -78,7 +78,7 @@ describe('Watch', () => {
     await watching.until((events) => events.length >= 4);
     const [first, ...heartbeats] = watching.events;
     for (const { event } of heartbeats) {
-      assert.deepEqual([event.revision, event.leaseMs, event.routes], [first?.event.revision, 500, null]);
+      assert.deepEqual([event.revision, event.leaseMs, event.routes, event.views], [first?.event.revision, 500, null, []]);
     }
     watching.cancel();
   });
@@ -88,7 +88,10 @@ describe('Watch', () => {
     for (const watching of watchers) await watching.until((events) => events.length > 0);
     const old = watchers[0]?.events[0]?.event.revision;
     const changedAtMs = performance.now();
-    service.writeBundle({ 'servers/more.yaml': 'name: more\nurl: https://more.example/mcp\n' });
+    service.writeBundle({
+      'servers/more.yaml': 'name: more\nurl: https://more.example/mcp\n',
+      'views/few.yaml': 'name: few\nallow_tools: [more.a.b]\n',
+    });
     for (const watching of watchers) {
       await watching.until((events) => events.some(({ event }) => event.revision !== old));
       const changed = watching.events.find(({ event }) => event.revision !== old);
@@ -97,6 +100,7 @@ describe('Watch', () => {
         changed?.event.routes?.routes.map(({ name }) => name),
         ['everything', 'more', 'tickets'],
       );
+      assert.ok(changed?.event.views.some(({ name, allowTools }) => name === 'few' && allowTools.join() === 'more.a.b'));
       watching.cancel();
     }
   });

@@ -32,6 +32,7 @@ function serviceOf(changes: Partial<DecisionServiceOptions> & { evaluate?: Bundl
   const bundle: Bundle = {
     revision: 'r1',
     servers: new Map([['tickets', { name: 'tickets', url: 'http://t/', transport: 'streamable-http', credential: { strategy: 'none' } }]]),
+    views: new Map(),
     warnings: [],
     readsTime: false,
     groupsOf: (_id, tokenGroups) => [...tokenGroups],

@@ -1,0 +1,65 @@
+import type { IncomingMessage } from 'node:http';
+import { EventStreamReader, type StreamPart } from '../mcp/sse.ts';
+import { isEventStream } from '../relay.ts';
+
+/** More than any single answer may have, so that the limits of the request path are what counts. */
+const MAX_EVENT_BYTES = 268_435_456;
+
+/** A part of an answer from the request path: one message, or a sign of life. */
+export interface AnswerPart {
+  /** Undefined or empty where there is no message. */
+  readonly data: Uint8Array | undefined;
+  /** What a client would resume from; events alone have one. */
+  readonly id?: string | undefined;
+  /** How long a client is to wait before it resumes, in milliseconds as the server wrote them. */
+  readonly retry?: string | undefined;
+}
+
+/** The parts of an answer, as they come in. An answer that is no event stream is one message. Throws when it breaks off. */
+export async function* partsOf(answer: IncomingMessage): AsyncGenerator<AnswerPart> {
+  if (!isEventStream(answer.headers)) {
+    yield { data: await wholeOf(answer) };
+    return;
+  }
+  const reader = new EventStreamReader(MAX_EVENT_BYTES);
+  for await (const chunk of answer) {
+    for (const part of reader.push(chunk as Buffer).parts) yield { data: part.data, id: part.id, retry: retryOf(part) };
+  }
+}
+
+export async function wholeOf(answer: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** The message that an answer is about, without what its server says on the way. Undefined when the answer ends without one; throws when it breaks off. */
+export async function responseIn(answer: IncomingMessage): Promise<Uint8Array | undefined> {
+  const parts = partsOf(answer);
+  for (;;) {
+    const { value, done } = await parts.next();
+    if (done === true) return undefined;
+    if (value.data === undefined || value.data.length === 0) continue;
+    if (Object.hasOwn(JSON.parse(Buffer.from(value.data).toString()) as object, 'method')) continue;
+    // Breaking off what follows would look like an agent that went away.
+    void drain(parts);
+    return value.data;
+  }
+}
+
+async function drain(parts: AsyncGenerator<AnswerPart>): Promise<void> {
+  try {
+    for await (const part of parts) void part;
+  } catch {
+    // What came before it is complete.
+  }
+}
+
+function retryOf({ raw, fields }: StreamPart): string | undefined {
+  for (const { name, line } of fields) {
+    const text = name === 'other' ? Buffer.from(raw.subarray(line.start, line.end)).toString() : '';
+    const [, value] = /^retry: ?([0-9]{1,9})[\r\n]*$/.exec(text) ?? [];
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { type FederatedGate, rpc, startFederatedGate } from '../support/federated-gate.ts';
+import type { ScriptedServer } from '../support/scripted-server.ts';
+
+const POLICIES = 'permit (principal, action == Action::"CallUndeclaredTool", resource);';
+const MAX_BYTES = 65_536;
+
+let to: FederatedGate;
+let slow: ScriptedServer;
+
+before(async () => {
+  to = await startFederatedGate(['alpha', 'beta', 'slow'], {
+    policies: POLICIES,
+    sidecarEnv: {
+      SIDEGATE_FEDERATION_TIMEOUT_MS: '1500',
+      SIDEGATE_FEDERATION_MAX_SESSIONS: '2',
+      SIDEGATE_FEDERATION_IDLE_MS: '60000',
+      SIDEGATE_MAX_BODY_BYTES: String(MAX_BYTES),
+    },
+  });
+  slow = to.servers['slow'] as ScriptedServer;
+});
+after(() => to.stop());
+
+const names = (answer: Parameters<typeof rpc>[0]) => (rpc(answer).result.tools as { name: string }[]).map(({ name }) => name);
+const toolsOf = (prefix: string, count: number, length: number) =>
+  Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index}`, description: 'x'.repeat(length) }));
+
+/** Asks until the answer is the one that a server which is merely slow today cannot keep away. */
+async function untilListed(ask: () => ReturnType<FederatedGate['post']>, want: readonly string[]): Promise<ReturnType<typeof rpc>> {
+  for (let tries = 0; tries < 20; tries += 1) {
+    const answer = await ask();
+    if (names(answer).join() === want.join()) return rpc(answer);
+  }
+  throw new Error(`never ${want.join()}`);
+}
+
+describe('a server that never answers', () => {
+  it('does not keep the others from being listed, in either era', async () => {
+    const session = await to.initialize();
+    const want = ['alpha.open', 'alpha.hidden', 'beta.open', 'beta.hidden'];
+    slow.hang(true);
+    try {
+      for (const ask of [() => to.modern('tools/list'), () => to.post({ jsonrpc: '2.0', id: 1, method: 'tools/list' }, { session })]) {
+        const { result } = await untilListed(ask, want);
+        assert.equal(result._meta['sidegate/unavailable'], 1);
+      }
+      assert.ok(rpc(await to.modern('server/discover')).result);
+      assert.equal((await to.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, { session: await to.initialize() })).status, 200);
+    } finally {
+      slow.hang(false);
+    }
+    await untilListed(() => to.post({ jsonrpc: '2.0', id: 1, method: 'tools/list' }, { session }), [...want, 'slow.open', 'slow.hidden']);
+  });
+});
+
+describe('lists that are too long for one answer', () => {
+  it('come in several pages, none of them too large', async () => {
+    for (const name of ['alpha', 'beta', 'slow']) to.servers[name]?.results.set('tools/list', { tools: toolsOf(name, 40, 1_000) });
+    const pages: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      const answer = await to.modern('tools/list', cursor === undefined ? {} : { cursor });
+      assert.ok(answer.text.length < MAX_BYTES * 1.5, String(answer.text.length));
+      pages.push(names(answer));
+      cursor = rpc(answer).result.nextCursor;
+    } while (cursor !== undefined);
+    assert.deepEqual(
+      pages.map((page) => [page.length, page[0]]),
+      [
+        [40, 'alpha.alpha0'],
+        [40, 'beta.beta0'],
+        [40, 'slow.slow0'],
+      ],
+    );
+  });
+
+  it('leave out a server whose list alone is too long', async () => {
+    to.servers['alpha']?.results.set('tools/list', { tools: toolsOf('alpha', 100, 1_000) });
+    for (const name of ['beta', 'slow']) to.servers[name]?.results.set('tools/list', { tools: [{ name: 'open' }] });
+    const { result } = await untilListed(() => to.modern('tools/list'), ['beta.open', 'slow.open']);
+    assert.equal(result._meta['sidegate/unavailable'], 1);
+  });
+
+  it('do not follow a cursor that fits nowhere', async () => {
+    to.servers['alpha']?.results.set('tools/list', { tools: [{ name: 'open' }], nextCursor: 'c'.repeat(5_000) });
+    const { result } = await untilListed(() => to.modern('tools/list'), ['alpha.open', 'beta.open', 'slow.open']);
+    assert.equal(result.nextCursor, undefined);
+    assert.equal(result._meta['sidegate/unavailable'], 1);
+  });
+});
+
+describe('sessions', () => {
+  it('are kept up to a number: the one that was unused for longest makes room', async () => {
+    const ping = (session: string) => to.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, { session });
+    const [first, second] = [await to.initialize(), await to.initialize()];
+    assert.equal((await ping(first)).status, 200);
+    const third = await to.initialize();
+    assert.deepEqual(await Promise.all([first, second, third].map(async (session) => (await ping(session)).status)), [200, 404, 200]);
+  });
+});
+
+describe('a sidecar whose sessions end when they are not used', () => {
+  it('ends them', async () => {
+    const idle = await startFederatedGate(['alpha'], { policies: POLICIES, sidecarEnv: { SIDEGATE_FEDERATION_IDLE_MS: '100' } });
+    try {
+      const session = await idle.initialize();
+      let status = 200;
+      for (let tries = 0; status === 200 && tries < 50; tries += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        status = (await idle.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, { session })).status;
+      }
+      assert.equal(status, 404);
+    } finally {
+      await idle.stop();
+    }
+  });
+});
