@@ -136,7 +136,7 @@ export class FrontDoor {
   /** Some server says who it is: each verifies the same token, and one that lets the user connect is enough. */
   async #userOf(exchange: Exchange): Promise<Result<string, Refusal>> {
     const { routes, decider } = this.#options;
-    const userToken = bearerToken(exchange.request);
+    const userToken = bearerToken(exchange.request, 'authorization');
     let refusal = noDecision('no server is registered that could tell who you are');
     for (const name of routes.names) {
       const route = routes.named(name);

@@ -36,7 +36,7 @@ export async function startRecordingPolicyService(routes: readonly RouteMessage[
   server.addService(policyService, {
     Watch(call: ServerWritableStream<WatchRequest, WatchEvent>) {
       keep(call.metadata.getMap());
-      call.write({ revision: 'r1', leaseMs: 60_000, routes: { routes }, revokedUsers: [] });
+      call.write({ revision: 'r1', leaseMs: 60_000, routes: { routes }, revokedUsers: [], views: [] });
     },
     Decide(call: ServerDuplexStream<DecisionRequest, DecisionResponse>) {
       keep(call.metadata.getMap());
