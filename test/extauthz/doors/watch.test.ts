@@ -56,6 +56,7 @@ describe('Watch', () => {
           stdio: null,
           instructions: 'judge',
           agentCredential: false,
+          bridgeTo: '',
           tools: [],
         },
         {
@@ -65,6 +66,7 @@ describe('Watch', () => {
           stdio: null,
           instructions: 'judge',
           agentCredential: false,
+          bridgeTo: '',
           tools: ['list_tickets', 'close_ticket', 'delete_ticket'],
         },
       ],
@@ -121,7 +123,7 @@ it('Watch says which servers authorize agents themselves', async () => {
     const watching = new Watching(client);
     await watching.until((events) => events.length > 0);
     assert.deepEqual(watching.events[0]?.event.routes?.routes, [
-      { name: 'own', url: 'https://own.example/mcp', transport: 'streamable-http', stdio: null, agentCredential: true },
+      { name: 'own', url: 'https://own.example/mcp', transport: 'streamable-http', stdio: null, agentCredential: true, bridgeTo: '' },
     ]);
     watching.cancel();
   } finally {
