@@ -123,7 +123,16 @@ it('Watch says which servers authorize agents themselves', async () => {
     const watching = new Watching(client);
     await watching.until((events) => events.length > 0);
     assert.deepEqual(watching.events[0]?.event.routes?.routes, [
-      { name: 'own', url: 'https://own.example/mcp', transport: 'streamable-http', stdio: null, agentCredential: true, bridgeTo: '' },
+      {
+        name: 'own',
+        url: 'https://own.example/mcp',
+        transport: 'streamable-http',
+        stdio: null,
+        instructions: 'judge',
+        tools: [],
+        agentCredential: true,
+        bridgeTo: '',
+      },
     ]);
     watching.cancel();
   } finally {
