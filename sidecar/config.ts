@@ -125,7 +125,8 @@ export const sidecarSettings = {
     env: 'SIDEGATE_STDIO_IDLE_MS',
     schema: wholeNumber(100, 604_800_000),
     default: '1800000',
-    meaning: 'Time after which the process of a stdio server that nobody uses is ended, and its session with it, in milliseconds.',
+    meaning:
+      'Time after which a session that the sidecar keeps and nobody uses is ended, in milliseconds: the process of a stdio server, the connection to an HTTP+SSE server, the session of a bridged one.',
   }),
   drainMs: setting({
     env: 'SIDEGATE_DRAIN_MS',

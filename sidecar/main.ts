@@ -13,12 +13,14 @@ import { VERSION } from '../runtime/version.ts';
 import { createAdminServer } from './admin.ts';
 import { Answers } from './answers.ts';
 import { AuditSpool } from './audit/spool.ts';
+import { authorizeAgain } from './authorize-again.ts';
 import { PolicyClient } from './authz/client.ts';
 import { Decider } from './authz/decide.ts';
 import { DecisionCache } from './authz/decision-cache.ts';
 import { Lease } from './authz/lease.ts';
 import { PolicyWatch } from './authz/policy-watch.ts';
 import { Batches } from './batches.ts';
+import { BridgeLeg } from './bridge/bridge-leg.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config.ts';
 import { Views } from './endpoints.ts';
@@ -138,15 +140,36 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     logger,
   });
   onStop(() => httpSse.close());
+  const transports = (route: Route) => (route.stdio !== undefined ? stdio : route.usesHttpSse === true ? httpSse : undefined);
+  const decider = new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
+  const bridge = new BridgeLeg({
+    send: (permit, { method, headers, body = new Uint8Array() }, answer) => {
+      const leg = transports(permit.route);
+      if (leg === undefined) pools.dispatch({ url: permit.route.url, method, headers, body }, answer);
+      else if (method === 'POST') leg.post(permit, headers, body, answer);
+      else leg.stream(permit, method, headers, answer);
+    },
+    authorize: authorizeAgain(decider),
+    routeOf: (name) => routes.named(name),
+    requestStates: new SessionSeal(randomBytes(32)),
+    maxRequestBytes: config.maxBodyBytes,
+    maxMessageBytes: config.stdioMaxLineBytes,
+    answerTimeoutMs: config.upstreamTimeoutMs,
+    idleMs: config.stdioIdleMs,
+    clock: SYSTEM_CLOCK,
+    newId: newSecretId,
+    logger,
+  });
+  onStop(() => bridge.close());
   routes.onReplace(() => {
     stdio.reconcile();
     httpSse.reconcile();
+    bridge.reconcile();
   });
-  const legs = (route: Route) => (route.stdio !== undefined ? stdio : route.usesHttpSse === true ? httpSse : undefined);
+  const legs = (route: Route) => (route.bridgeTo === undefined ? transports(route) : bridge);
   const upstreams = new Upstreams(pools, legs);
   const passThrough = new PassThrough(legs);
   onStop(() => passThrough.close());
-  const decider = new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
   const sessions = new SessionSeal(sessionKey(config.stateDir));
   const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
   const tasks = new Tasks({ decider, ledger: new TaskLedger(), calls: new TaskCalls(), monotonicMs: SYSTEM_CLOCK.monotonicMs });

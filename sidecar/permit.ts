@@ -8,4 +8,6 @@ export interface Permit {
   readonly [permitted]: true;
   readonly route: Route;
   readonly decision: Decision;
+  /** What the agent proved its user with: good for asking again in the same name, never for a server. */
+  readonly userToken: string;
 }

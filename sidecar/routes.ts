@@ -1,4 +1,5 @@
 import type { StdioCommand } from '../extauthz/api/stdio-command.ts';
+import type { Era } from './mcp/protocol-version.ts';
 import { NamedMetadata } from './named-metadata.ts';
 
 /** A registered MCP server, as the policy service told it. */
@@ -18,6 +19,8 @@ export interface Route {
   readonly agentCredential?: true;
   /** Set when `url` is that of the document which says who authorizes agents at the server (RFC 9728), in place of its endpoint's. */
   readonly isMetadata?: true;
+  /** The only era that the server speaks; messages of the other one are translated. Undefined: nothing is. */
+  readonly bridgeTo?: Era;
 }
 
 /** Whether what the agent shows to its server goes there, and the server's challenge comes back. */

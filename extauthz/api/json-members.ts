@@ -38,6 +38,31 @@ export function findMember(text: MarkedText, open: number, name: string): Member
   }
 }
 
+/** A member with its name and its place. */
+export interface NamedMember extends MemberPlace {
+  readonly name: string;
+  /** What lies between braces and commas: name, colon and value with the whitespace around them. */
+  readonly region: Span;
+}
+
+/** The members of the object that opens at mark `open`, in order. */
+export function members(text: MarkedText, open: number): NamedMember[] {
+  const { bytes, marks } = text;
+  const found: NamedMember[] = [];
+  let start = (marks[open] as number) + 1;
+  for (let at = open + 1; ; ) {
+    const colon = marks[at] as number;
+    if (bytes[colon] !== COLON) return found;
+    const endAt = endOfContainerOrMember(text, at + 1);
+    const end = marks[endAt] as number;
+    const name = JSON.parse(utf8Text(bytes.subarray(start, colon))) as string;
+    found.push({ name, region: { start, end }, value: trimmed(bytes, colon + 1, end), open: at + 1 });
+    if (bytes[end] !== COMMA) return found;
+    start = end + 1;
+    at = endAt + 1;
+  }
+}
+
 /** The elements of the array that opens at mark `open`, each with the whitespace around it: what lies between brackets and commas. */
 export function elementRegions(text: MarkedText, open: number): Span[] {
   const { bytes, marks } = text;

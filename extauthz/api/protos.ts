@@ -102,6 +102,8 @@ export interface RouteMessage {
   readonly tools: readonly string[];
   /** Whether agents show the server a credential of their own. */
   readonly agentCredential: boolean;
+  /** `legacy`, `modern`, or empty. */
+  readonly bridgeTo: string;
 }
 
 export interface AuditBatch {

@@ -56,8 +56,8 @@ function viewsOf({ views }: Bundle): readonly ViewMessage[] {
 }
 
 function routeOf(entry: ServerEntry): RouteMessage {
-  const { name, transport, instructions = 'judge', declaredTools = [] } = entry;
-  const common = { name, transport, instructions, tools: declaredTools };
+  const { name, transport, instructions = 'judge', declaredTools = [], bridgeTo = '' } = entry;
+  const common = { name, transport, instructions, tools: declaredTools, bridgeTo };
   return entry.transport === 'stdio'
     ? { ...common, url: '', stdio: { command: entry.command, args: entry.args, env: entry.env }, agentCredential: false }
     : { ...common, url: entry.url, stdio: null, agentCredential: entry.credential.strategy === 'agent' };

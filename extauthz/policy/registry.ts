@@ -21,6 +21,12 @@ export type CredentialSource =
       readonly format: string;
     };
 
+/** Whether sidecars translate between the server and agents of the other era. */
+interface Bridged {
+  /** The only era that the server speaks: `legacy` to 2025-11-25, `modern` from 2026-07-28. Undefined: messages go to it as they are. */
+  readonly bridgeTo?: 'legacy' | 'modern';
+}
+
 /** An upstream MCP server of the registry. */
 export type ServerEntry = HttpServerEntry | StdioServerEntry;
 
@@ -33,7 +39,7 @@ export type ServerEntry = HttpServerEntry | StdioServerEntry;
  */
 const INSTRUCTIONS_RULES = ['judge', 'pass', 'drop'] as const;
 
-interface CommonEntry {
+interface CommonEntry extends Bridged {
   readonly name: string;
   readonly instructions?: (typeof INSTRUCTIONS_RULES)[number] | undefined;
   /** Names of the tools in its catalogue; undefined without one. */
@@ -118,6 +124,7 @@ const identity = {
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\.json$/, 'must name a .json file that lies next to this one')
     .optional(),
   instructions: z.enum(INSTRUCTIONS_RULES).optional(),
+  bridge_to: z.enum(['legacy', 'modern']).optional(),
 };
 
 /** What the operating system takes: texts that end at the first NUL. */
@@ -170,11 +177,21 @@ export function readRegistry(files: BundleFiles): Result<Registry, readonly Bund
       problems.push(...read.failure);
       continue;
     }
-    const { tools, ...entry } = read.value.value;
+    const { tools, bridge_to: bridgeTo, ...rest } = read.value.value;
+    const entry: ServerEntry = bridgeTo === undefined ? rest : { ...rest, bridgeTo };
     if (registry.has(entry.name)) {
       problems.push(problem(source.path, read.value.lineOf(['name']), `a server named ${entry.name} is registered twice`));
     }
     problems.push(...captured.add(read.value, entry));
+    if (bridgeTo !== undefined && entry.credential.strategy === 'agent') {
+      const reason = 'bridge_to: what an agent shows a server by itself is for its own messages, not for translations of them';
+      problems.push(problem(source.path, read.value.lineOf(['bridge_to']), reason));
+    }
+    if (entry.transport === 'http+sse' && bridgeTo === 'modern') {
+      problems.push(
+        problem(source.path, read.value.lineOf(['bridge_to']), 'bridge_to: a server of the http+sse transport cannot be modern'),
+      );
+    }
     const catalogue = tools === undefined ? ok(undefined) : catalogueOf(read.value, tools, files.catalogues, usedCatalogues);
     if (catalogue.ok) registry.set(entry.name, registered(entry, catalogue.value));
     else problems.push(...catalogue.failure);

@@ -51,7 +51,9 @@ export class Decider {
   decideFromCache(question: Question): Decided | undefined {
     const subject = { server: question.route.name, method: question.method, target: question.target };
     const decision = this.#cache.find(question.userToken, subject, this.#clock.monotonicMs(), this.#clock.unixMs());
-    return decision === undefined ? undefined : { outcome: this.#judge(question.route, decision), decision, cached: true };
+    return decision === undefined
+      ? undefined
+      : { outcome: this.#judge(question.route, decision, question.userToken), decision, cached: true };
   }
 
   /** Asks the policy service. Whatever goes wrong on the way there is a refusal. */
@@ -68,7 +70,7 @@ export class Decider {
     }
     const decision = readDecision(response);
     this.#cache.keep(userToken, { server: route.name, method, target }, decision);
-    return { outcome: this.#judge(route, decision), decision, cached: false };
+    return { outcome: this.#judge(route, decision, userToken), decision, cached: false };
   }
 
   /** Asks which items of a list answer the user may see, one boolean an item. */
@@ -102,7 +104,7 @@ export class Decider {
       return fail(withoutDecision(error));
     }
     const decision = readDecision(response);
-    const judged = this.#judge(permit.route, decision);
+    const judged = this.#judge(permit.route, decision, userToken);
     if (!judged.ok) return judged;
     if (response.visible.length !== names.length)
       return fail(noDecision('the policy service judged another number of items than it was asked about'));
@@ -112,9 +114,9 @@ export class Decider {
     return ok(visible);
   }
 
-  #judge(route: Route, decision: Decision): Result<Permit, Refusal> {
+  #judge(route: Route, decision: Decision, userToken: string): Result<Permit, Refusal> {
     if (decision.effect !== 'allow') return fail(denied(decision.code ?? 'policy_error', decision.reason, decision.id, decision.revision));
-    return ok({ route, decision } as Permit);
+    return ok({ route, decision, userToken } as Permit);
   }
 }
 

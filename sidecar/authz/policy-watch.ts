@@ -54,7 +54,14 @@ export class PolicyWatch {
 }
 
 /** None for a kind of server that this sidecar does not know. */
-function routeOf({ name, url, transport, stdio, instructions, tools, agentCredential }: RouteMessage): Route[] {
+function routeOf(message: RouteMessage): Route[] {
+  const { bridgeTo } = message;
+  if (bridgeTo === '') return plainRouteOf(message);
+  if (bridgeTo !== 'legacy' && bridgeTo !== 'modern') return [];
+  return plainRouteOf(message).map((route) => ({ ...route, bridgeTo }));
+}
+
+function plainRouteOf({ name, url, transport, stdio, instructions, tools, agentCredential }: RouteMessage): Route[] {
   const rule: Pick<Route, 'instructions'> = instructions === 'pass' || instructions === 'drop' ? { instructions } : {};
   const common = { name, declaredTools: tools, ...rule };
   if (transport === 'stdio') return stdio === null ? [] : [{ ...common, url: new URL(`stdio:${name}`), stdio }];

@@ -1,6 +1,6 @@
 import { fail, ok, type Result } from '../../extauthz/api/result.ts';
 import { fieldValues, type RawFields } from './header-fields.ts';
-import { decodeHeaderValue } from './standard-headers.ts';
+import { decodeHeaderValue, encodeHeaderValue } from './standard-headers.ts';
 
 /** An argument that an `Mcp-Param-*` field repeats, as the tool's input schema declares it with `x-mcp-header` (SEP-2243). */
 export interface ParamHeader {
@@ -42,6 +42,16 @@ export function checkParamHeaders(fields: RawFields, declared: readonly ParamHea
     if (!isSame) return fail(`the ${field} header does not agree with the body`);
   }
   return ok(undefined);
+}
+
+/** The fields that repeat the arguments of a call. */
+export function paramFields(declared: readonly ParamHeader[], args: unknown): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const { field, path } of declared) {
+    const text = textOf(valueAt(args, path));
+    if (text !== undefined) fields[field] = encodeHeaderValue(text);
+  }
+  return fields;
 }
 
 function collect(schema: unknown, path: readonly string[], found: ParamHeader[]): boolean {

@@ -5,7 +5,7 @@ const MAX_CONNECTIONS_PER_ORIGIN = 1_024;
 /** A request to a server. */
 export interface PooledRequest {
   readonly url: URL;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly headers: Record<string, string>;
   readonly body?: Uint8Array;
 }
@@ -20,7 +20,10 @@ export class Pools {
   }
 
   dispatch({ url, method, headers, body }: PooledRequest, answer: Dispatcher.DispatchHandler): void {
-    this.#pool(url.origin).dispatch({ path: url.pathname + url.search, method, headers, body: body ?? null }, answer);
+    this.#pool(url.origin).dispatch(
+      { path: url.pathname + url.search, method, headers, body: body === undefined || body.length === 0 ? null : body },
+      answer,
+    );
   }
 
   async close(): Promise<void> {

@@ -22,7 +22,16 @@ const directory = mkdtempSync(join(tmpdir(), 'sidegate-unseen-'));
 before(async () => {
   upstream = await startUpstream();
   policy = await startRecordingPolicyService([
-    { name: 'own', url: upstream.url, transport: 'streamable-http', stdio: null, instructions: 'judge', tools: [], agentCredential: true },
+    {
+      name: 'own',
+      url: upstream.url,
+      transport: 'streamable-http',
+      stdio: null,
+      instructions: 'judge',
+      tools: [],
+      agentCredential: true,
+      bridgeTo: '',
+    },
   ]);
   const ports = await choosePorts('auto');
   port = ports.agent;

@@ -22,6 +22,8 @@ export interface ModernServer {
   readonly url: string;
   /** The same server, but each answer is an event stream. */
   readonly streamingUrl: string;
+  /** The same server, but it refuses the `initialize` revisions. */
+  readonly modernOnlyUrl: string;
   close(): Promise<void>;
 }
 
@@ -195,9 +197,14 @@ export async function startModernServer(): Promise<ModernServer> {
     build(() => streaming),
     { responseMode: 'sse', keepAliveMs: 200 },
   );
+  const modernOnly = createMcpHandler(
+    build(() => modernOnly),
+    { legacy: 'reject', keepAliveMs: 200 },
+  );
   const paths = new Map([
     ['/mcp', toNodeHandler(json)],
     ['/streaming/mcp', toNodeHandler(streaming)],
+    ['/modern-only/mcp', toNodeHandler(modernOnly)],
   ]);
   const server = createServer((request, response) => {
     const handle = paths.get(request.url ?? '');
@@ -209,8 +216,9 @@ export async function startModernServer(): Promise<ModernServer> {
   return {
     url: `${origin}/mcp`,
     streamingUrl: `${origin}/streaming/mcp`,
+    modernOnlyUrl: `${origin}/modern-only/mcp`,
     async close() {
-      await Promise.all([json.close(), streaming.close()]);
+      await Promise.all([json.close(), streaming.close(), modernOnly.close()]);
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

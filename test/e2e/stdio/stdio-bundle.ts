@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const REPOSITORY = join(import.meta.dirname, '../../..');
-const EVERYTHING = join(REPOSITORY, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
+export const EVERYTHING = join(REPOSITORY, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
 
 export const RAW_SERVER = join(import.meta.dirname, 'raw-server.ts');
 export const MODERN_SERVER = join(import.meta.dirname, 'modern-server.ts');

@@ -56,6 +56,7 @@ describe('Watch', () => {
           stdio: null,
           instructions: 'judge',
           agentCredential: false,
+          bridgeTo: '',
           tools: [],
         },
         {
@@ -65,6 +66,7 @@ describe('Watch', () => {
           stdio: null,
           instructions: 'judge',
           agentCredential: false,
+          bridgeTo: '',
           tools: ['list_tickets', 'close_ticket', 'delete_ticket'],
         },
       ],
@@ -133,6 +135,7 @@ it('Watch says which servers authorize agents themselves', async () => {
         instructions: 'judge',
         tools: [],
         agentCredential: true,
+        bridgeTo: '',
       },
     ]);
     watching.cancel();

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { answer, Bench, type Got, got, type Message, permit, plain, type Sent } from './bench.ts';
+
+const ACCEPT = { accept: 'application/json, text/event-stream' };
+
+interface From {
+  readonly server?: string;
+  readonly user?: string | undefined;
+  readonly session?: string | undefined;
+}
+
+function post(
+  bench: Bench,
+  message: Message,
+  { server = 'modern-one', user = 'alice', session }: From,
+  hear?: (messages: readonly Message[]) => void,
+): Promise<Got> {
+  const headers = { ...ACCEPT, ...(session !== undefined && { 'mcp-session-id': session }) };
+  const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message }));
+  return got((handler) => bench.leg.post(permit(server, user), headers, body, handler), hear);
+}
+
+async function open(bench: Bench, from: From = {}): Promise<string> {
+  const params = { protocolVersion: '2025-11-25', capabilities: { elicitation: {} }, clientInfo: { name: 'c', version: '1' } };
+  const { session } = await post(bench, { id: 0, method: 'initialize', params }, from);
+  assert.ok(session !== undefined);
+  return session;
+}
+
+const PING = { id: 1, method: 'ping' };
+const CALL = { id: 7, method: 'tools/call', params: { name: 'x' } };
+/** Asks for input at each call. */
+const asking = (request: Sent) => {
+  const inputRequests = { k: { method: 'elicitation/create', params: {} } };
+  return request.message.method === 'tools/call'
+    ? { message: answer(request.message.id, { resultType: 'input_required', inputRequests }) }
+    : plain(request);
+};
+
+describe('a legacy agent’s session at a modern server', () => {
+  it('is nobody else’s, and no other server’s', async (t) => {
+    const bench = new Bench(t);
+    const session = await open(bench);
+    assert.equal((await post(bench, PING, { session })).status, 200);
+    assert.equal((await post(bench, PING, { session, user: 'bob' })).status, 404);
+    assert.equal((await post(bench, PING, { session, server: 'modern-two' })).status, 404);
+    assert.equal((await post(bench, PING, {})).status, 400);
+    for (const method of ['GET', 'DELETE']) {
+      const headers = { accept: 'text/event-stream', 'mcp-session-id': session };
+      assert.equal((await got((handler) => bench.leg.stream(permit('modern-one', 'bob'), method, headers, handler))).status, 404);
+    }
+    assert.equal((await post(bench, PING, { session })).status, 200);
+  });
+
+  for (const user of ['', undefined]) {
+    it(`is not for somebody who was not verified: ${JSON.stringify(user)}`, async (t) => {
+      const bench = new Bench(t);
+      const stream = await got((handler) => bench.leg.stream(permit('modern-one', user), 'GET', { 'mcp-session-id': 'x' }, handler));
+      assert.match(stream.refusal, /verified users only/);
+      const message = { method: 'tools/list', id: 1, params: { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' } } };
+      assert.match(
+        (
+          await got((handler) =>
+            bench.leg.post(permit('legacy-one', user), ACCEPT, Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })), handler),
+          )
+        ).refusal,
+        /verified users only/,
+      );
+      assert.equal(bench.sent.length, 0);
+    });
+  }
+
+  it('ends when its server is registered no more, and when nobody uses it', async (t) => {
+    const bench = new Bench(t, { idleMs: 20 });
+    const session = await open(bench);
+    bench.routes = [];
+    bench.leg.reconcile();
+    assert.equal((await post(bench, PING, { session })).status, 404);
+    const idle = await open(bench);
+    bench.nowMs = 21;
+    let status = 200;
+    // Asking is a use, so the clock goes on each time.
+    for (let tries = 0; status === 200 && tries < 500; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      ({ status } = await post(bench, PING, { session: idle }));
+      bench.nowMs += 21;
+    }
+    assert.equal(status, 404);
+  });
+
+  it('asks the server what it is once for as long as it may, for each user', async (t) => {
+    const bench = new Bench(t);
+    bench.says = (request) => {
+      const said = plain(request);
+      const { result } = 'message' in said ? said.message : {};
+      if (request.message.method === 'server/discover') Object.assign(result ?? {}, { ttlMs: 1_000 });
+      return said;
+    };
+    const discoveries = () => bench.sentWith('server/discover').length;
+    await open(bench);
+    await open(bench);
+    assert.equal(discoveries(), 1);
+    await open(bench, { user: 'bob' });
+    assert.equal(discoveries(), 2);
+    bench.nowMs = 1_001;
+    await open(bench);
+    assert.equal(discoveries(), 3);
+  });
+});
+
+describe('a legacy agent’s call that its modern server asks something about', () => {
+  for (const [name, allowed, content, reason] of [
+    ['policy has come to deny', false, 'x', /has come to deny/],
+    ['is too large with its answers', true, 'x'.repeat(70_000), /too large/],
+  ] as const) {
+    it(`is not sent again when it ${name}`, async (t) => {
+      const bench = new Bench(t);
+      const session = await open(bench);
+      bench.says = asking;
+      bench.allows = () => allowed;
+      const asked = Promise.withResolvers<unknown>();
+      const call = post(bench, CALL, { session }, ([first]) => asked.resolve(first?.id));
+      assert.equal((await post(bench, { id: await asked.promise, result: { action: 'accept', content } }, { session })).status, 202);
+      assert.match((await call).refusal, reason);
+      assert.equal(bench.sentWith('tools/call').length, 1);
+    });
+  }
+
+  it('ends with the error that the agent answers', async (t) => {
+    const bench = new Bench(t);
+    const session = await open(bench);
+    bench.says = asking;
+    const asked = Promise.withResolvers<unknown>();
+    const call = post(bench, CALL, { session }, ([first]) => asked.resolve(first?.id));
+    await post(bench, { id: await asked.promise, error: { code: -1, message: 'nobody is here' } }, { session });
+    const { id, error } = (await call).messages.at(-1) ?? {};
+    assert.deepEqual([id, error], [7, { code: -1, message: 'nobody is here' }]);
+  });
+
+  it('waits for the agent no longer than for a server', async (t) => {
+    const bench = new Bench(t, { answerTimeoutMs: 50 });
+    const session = await open(bench);
+    bench.says = asking;
+    const { refusal, messages } = await post(bench, CALL, { session });
+    assert.match(refusal, /did not answer in time/);
+    assert.equal((await post(bench, { id: messages[0]?.id, result: {} }, { session })).status, 202);
+    assert.equal(bench.sentWith('tools/call').length, 1);
+  });
+});
