@@ -11,7 +11,7 @@ import type { Decider, Question } from './authz/decide.ts';
 import type { Batches } from './batches.ts';
 import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
-import { captureRequired, foreignState, noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
+import { foreignState, noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { type ListChanges, subscribedKinds } from './list-changes.ts';
 import { isBatch } from './mcp/batch.ts';
@@ -19,7 +19,7 @@ import { FILTERED_LISTS } from './mcp/list-filter.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Era } from './mcp/protocol-version.ts';
 import type { Permit } from './permit.ts';
-import { bearerToken, checkFields, isCaptured, readBody } from './receive.ts';
+import { checkFields, readBody } from './receive.ts';
 import type { Relay } from './relay.ts';
 import type { RequestStates } from './request-states.ts';
 import { refuse, rescue } from './rescue.ts';
@@ -32,6 +32,7 @@ import type { ToolSchemas } from './tool-schemas.ts';
 import type { Upstreams } from './upstream/forward.ts';
 import { upstreamHeaders } from './upstream/headers.ts';
 import type { PassThrough } from './upstream/pass-through.ts';
+import { userProof } from './user-proof.ts';
 
 export interface PipelineOptions {
   readonly config: SidecarConfig;
@@ -214,7 +215,7 @@ export class Pipeline {
 
   /** Decides, and finds the session that the message belongs to. */
   async #admit(exchange: Exchange, route: Route, era: Era, spans: MessageSpans): Promise<Result<Admitted, Refusal>> {
-    const proof = this.#proof(exchange.request, route);
+    const proof = userProof(exchange.request, route);
     if (!proof.ok) return proof;
     const userToken = proof.value;
     const permit = await this.#decide(exchange, route, userToken);
@@ -223,15 +224,6 @@ export class Pipeline {
     const session = era === 'modern' ? ok(undefined) : this.#session(exchange, permit.value);
     if (!session.ok) return session;
     return ok({ exchange, permit: permit.value, userToken, sessionId: session.value, era, spans });
-  }
-
-  /** The user's token. Where the agent's `Authorization` is for its server, the token comes in the field that ends at a proxy. */
-  #proof(request: IncomingMessage, route: Route): Result<string, Refusal> {
-    if (route.agentCredential !== true) return ok(bearerToken(request, 'authorization'));
-    if (!isCaptured(request)) return fail(captureRequired(route.name));
-    const userToken = bearerToken(request, 'proxy-authorization');
-    const isShownToServer = userToken !== '' && request.headers.authorization?.includes(userToken) === true;
-    return isShownToServer ? fail(rejected('malformed', 400, 'the user’s token must not be shown to the server, too')) : ok(userToken);
   }
 
   async #decide(exchange: Exchange, route: Route, userToken: string): Promise<Result<Permit, Refusal>> {

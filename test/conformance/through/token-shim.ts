@@ -20,6 +20,8 @@ export async function startTokenShim(sidecarPort: number, token: string): Promis
     pass(request, response, sidecarPort, token);
   });
   server.requestTimeout = 0;
+  // The sidecar's answers promise 65 s; a client that was told so must not find its connection closed.
+  server.keepAliveTimeout = 70_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
