@@ -69,7 +69,7 @@ export class MessageFilter {
     const { permit, names, era, listTtlMs } = this.#options;
     const visible: (readonly boolean[])[] = [];
     for (const list of lists) {
-      names.learn(permit.route.name, list, result['nextCursor'] === undefined);
+      if (list.method !== TASK_LIST) names.learn(permit.route.name, list, result['nextCursor'] === undefined);
       visible.push(await this.#visible(list.method, list.names));
     }
     return filterList(read, visible, { era, maxTtlMs: listTtlMs });

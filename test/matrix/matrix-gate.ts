@@ -67,7 +67,12 @@ const isModern = (revision: Revision) => revision >= '2026-07-28';
 export function bytesOf(revision: Revision, { method, params, id }: Message): string {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': revision,
-    'io.modelcontextprotocol/clientCapabilities': { sampling: {}, elicitation: {}, roots: {} },
+    'io.modelcontextprotocol/clientCapabilities': {
+      sampling: {},
+      elicitation: {},
+      roots: {},
+      extensions: { 'io.modelcontextprotocol/tasks': {} },
+    },
   };
   const all = isModern(revision) ? { ...params, _meta } : params;
   const message = { jsonrpc: '2.0', ...(id !== undefined && { id }), method, ...(all !== undefined && { params: all }) };
@@ -86,16 +91,25 @@ export async function startMatrixGate(): Promise<MatrixGate> {
   const tokens = { alice: await gate.token('alice'), bob: await gate.token('bob'), carol: await gate.token('carol') };
   const path = '/files/mcp';
   const fromAgent = () => upstream.arrived.map(({ body }) => body.toString()).filter((text) => !TOLD.test(text));
+  const post = (revision: Revision, user: User, message: Message) =>
+    send(gate.port, {
+      path,
+      body: bytesOf(revision, message),
+      headers: { ...MCP_HEADERS, authorization: `Bearer ${tokens[user]}`, ...fieldsOf(revision, message) },
+    });
+  // What the cases take for known: which tools there are, and whose task-1 is.
+  for (const [message, result] of [
+    [{ method: 'tools/list', id: MESSAGE_ID }, { tools: [{ name: 'safe' }, { name: 'hidden-a' }, { name: 'hidden-b' }] }],
+    [{ method: 'tools/call', params: { name: 'safe', task: {} }, id: MESSAGE_ID }, { task: { taskId: 'task-1', status: 'working' } }],
+  ] as const) {
+    upstream.behave(answering(resultOf('2025-11-25', result)));
+    await post('2025-11-25', 'alice', message);
+  }
   return {
     arrived: upstream.arrived,
     fromAgent,
     behave: (behaviour) => upstream.behave(behaviour),
-    post: (revision, user, message) =>
-      send(gate.port, {
-        path,
-        body: bytesOf(revision, message),
-        headers: { ...MCP_HEADERS, authorization: `Bearer ${tokens[user]}`, ...fieldsOf(revision, message) },
-      }),
+    post,
     respond: (revision, user, body) =>
       send(gate.port, {
         path,

@@ -19,7 +19,7 @@ interface Row {
 
 export interface ClientRequestRow extends Row {
   readonly result: JsonObject;
-  readonly deny: { readonly as?: string; readonly params?: JsonObject };
+  readonly deny: { readonly as?: string; readonly params?: JsonObject; readonly code?: number };
   readonly filter: { readonly means: string; readonly result?: JsonObject; readonly shown?: JsonObject };
 }
 
