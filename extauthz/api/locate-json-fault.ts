@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import type { JsonFault, JsonFaultKind, StrictJsonLimits } from './json-fault.ts';
 import { escapeLength, utf8Text } from './json-structure.ts';
-import type { JsonFault, JsonFaultKind, StrictJsonLimits } from './strict-json.ts';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
