@@ -33,6 +33,21 @@ const OPTIONS = {
   'otlp-endpoint': { type: 'string' },
 } as const;
 
+/** The option that gives a setting, by the setting's variable. */
+const OPTION_OF: ReadonlyMap<string, Exclude<keyof typeof OPTIONS, 'filename'>> = new Map([
+  [sidecarTemplateSettings.image.env, 'image'],
+  [sidecarTemplateSettings.policyAddress.env, 'policy-address'],
+  [sidecarTemplateSettings.policyCaFile.env, 'policy-ca-file'],
+  [sidecarTemplateSettings.policyServerName.env, 'policy-server-name'],
+  [sidecarTemplateSettings.sidecarOtlpEndpoint.env, 'otlp-endpoint'],
+]);
+
+/** How a setting is called here: by its option, and by its variable, since either may have been given. */
+function spoken(variable: string): string {
+  const option = OPTION_OF.get(variable);
+  return option === undefined ? variable : `--${option} (${variable})`;
+}
+
 export interface InjectCommand {
   readonly files: readonly string[];
   /** The environment, with the options laid over it. */
@@ -42,16 +57,8 @@ export interface InjectCommand {
 /** @throws {TypeError} when an option is unknown or lacks its value. */
 export function parseInjectCommand(args: readonly string[], env: Environment): InjectCommand {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
-  const settings = sidecarTemplateSettings;
-  const given = {
-    [settings.image.env]: values.image,
-    [settings.policyAddress.env]: values['policy-address'],
-    [settings.policyCaFile.env]: values['policy-ca-file'],
-    [settings.policyServerName.env]: values['policy-server-name'],
-    [settings.sidecarOtlpEndpoint.env]: values['otlp-endpoint'],
-  };
-  const set = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { files: values.filename ?? [], env: { ...env, ...Object.fromEntries(set) } };
+  const given = [...OPTION_OF].map(([variable, option]) => [variable, values[option]] as const);
+  return { files: values.filename ?? [], env: { ...env, ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) } };
 }
 
 export interface InjectOutput {
@@ -67,8 +74,8 @@ export interface InjectOutput {
  * @throws {StartupError} when a file cannot be read.
  */
 export function runInject({ files, env }: InjectCommand): InjectOutput {
-  const config = readSettings(sidecarTemplateSettings, env);
-  const template = sidecarTemplate(config, readNamedFile(config.policyCaFile, sidecarTemplateSettings.policyCaFile.env));
+  const config = readSettings(sidecarTemplateSettings, env, spoken);
+  const template = sidecarTemplate(config, readNamedFile(config.policyCaFile, spoken(sidecarTemplateSettings.policyCaFile.env)));
   const outputs: string[] = [];
   const remarks: string[] = [];
   let accepted = true;

@@ -26,17 +26,18 @@ export function setting<T>(definition: Setting<T>): Setting<T> {
 
 /**
  * Reads settings from an environment. An empty variable counts as absent.
+ * @param spoken how a variable is called in an error, where it has another name as well.
  * @throws {SettingsError} naming each variable that is missing or malformed.
  */
-export function readSettings<S extends Settings>(settings: S, env: Environment): SettingValues<S> {
+export function readSettings<S extends Settings>(settings: S, env: Environment, spoken = (variable: string) => variable): SettingValues<S> {
   const values: Record<string, unknown> = {};
   const problems: string[] = [];
   for (const [name, { env: variable, schema, default: fallback }] of Object.entries(settings)) {
     const text = env[variable] === '' ? undefined : env[variable];
     const parsed = schema.safeParse(text ?? fallback);
     if (parsed.success) values[name] = parsed.data;
-    else if (text === undefined) problems.push(`${variable} is required`);
-    else problems.push(`${variable}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
+    else if (text === undefined) problems.push(`${spoken(variable)} is required`);
+    else problems.push(`${spoken(variable)}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
   }
   if (problems.length > 0) throw new SettingsError(problems.join('; '));
   return values as SettingValues<S>;

@@ -46,7 +46,8 @@ export class StdioClient {
   readonly #stopping = new AbortController();
   /** Modern requests by id: cancelling one means to close its connection. */
   readonly #modernCalls = new Map<string | number, AbortController>();
-  readonly #calls = new Set<Promise<void>>();
+  /** Open requests, and the method of each. */
+  readonly #calls = new Map<Promise<void>, string>();
   #sessionId: string | undefined;
   #protocolVersion: string | undefined;
   #isListening = false;
@@ -66,16 +67,24 @@ export class StdioClient {
     const message = parsed.value;
     if (message.kind !== 'request') return this.#tell(message, line);
     const call = this.#call(message, line);
-    this.#calls.add(call);
+    this.#calls.set(call, message.method);
     void call.finally(() => this.#calls.delete(call));
     // Nothing may overtake the handshake, which says how to go on.
     if (message.method === 'initialize') await call;
   }
 
+  /** Settles when no request waits for its answer any more, or the time is over. A subscription is not waited for: it ends with its client. */
+  async answered(withinMs: number): Promise<void> {
+    const waiting = [...this.#calls].filter(([, method]) => method !== 'subscriptions/listen').map(([call]) => call);
+    const timeIsOver = new AbortController();
+    await Promise.race([Promise.allSettled(waiting), pause(withinMs, timeIsOver.signal)]);
+    timeIsOver.abort();
+  }
+
   /** Ends the session. Calls that are still open get no answer: their client has gone. */
   async close(): Promise<void> {
     this.#stopping.abort();
-    await Promise.allSettled(this.#calls);
+    await Promise.allSettled(this.#calls.keys());
     if (this.#sessionId === undefined) return;
     const signal = AbortSignal.timeout(2_000);
     const answer = await this.#options.send({ method: 'DELETE', headers: this.#fields(), signal }).catch(() => undefined);

@@ -13,7 +13,10 @@ const USAGE = `sidegate sidecar stdio <server>: reach a server through the sidec
 /** A longer message would be refused by any sidecar. */
 const MAX_LINE_BYTES = 268_435_456;
 
-/** Runs until the client closes standard input, or the session ends. */
+/** A client may ask and close standard input at once, as a shell's pipe does. Its answers are waited for this long. */
+const LAST_ANSWERS_MS = 30_000;
+
+/** Runs until the client has closed standard input and has its answers, or the session ends. */
 export async function runStdioCommand(args: string[]): Promise<void> {
   const parsed = readArguments(args);
   if (typeof parsed === 'string') {
@@ -36,13 +39,15 @@ export async function runStdioCommand(args: string[]): Promise<void> {
   });
   process.stdout.on('error', () => over.resolve(0));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => over.resolve(0));
-  takeLines(client).then(
-    () => over.resolve(0),
-    (error: Error) => {
-      complain(error.message);
-      over.resolve(1);
-    },
-  );
+  takeLines(client)
+    .then(() => client.answered(LAST_ANSWERS_MS))
+    .then(
+      () => over.resolve(0),
+      (error: Error) => {
+        complain(error.message);
+        over.resolve(1);
+      },
+    );
   const code = await over.promise;
   await client.close();
   process.exit(code);

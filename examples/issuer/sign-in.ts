@@ -12,7 +12,7 @@ export interface SignIn {
   readonly user: string;
 }
 
-/** The issuer refused the sign-in, or answered something that is not a sign-in. The message says at which step. */
+/** The issuer refused the sign-in, or answered something that is not a sign-in. The message says why. */
 export class SignInError extends Error {
   override readonly name = 'SignInError';
 }
@@ -37,7 +37,8 @@ class Browser {
     }
     const location = response.headers.get('location');
     const body = await response.text();
-    if (location === null) throw new SignInError(`${url.pathname} answered ${response.status}: ${body.slice(0, 200)}`);
+    if (location === null && response.status < 500) throw new SignInError(`the issuer refuses: ${body.slice(0, 200)}`);
+    if (location === null) throw new SignInError(`the issuer failed with HTTP status ${response.status}`);
     return new URL(location, url);
   }
 }

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { reportBundle } from './bundle-news.ts';
 import { demonstrate } from './demonstrate.ts';
 import { type Mesh, startMesh } from './mesh.ts';
 import { nextSteps, policyServiceCommand } from './next-steps.ts';
 import { choosePorts } from './ports.ts';
 import { issuerUrl, REPOSITORY } from './processes.ts';
-import { claimStateDirectory, type StateDirectory } from './state-directory.ts';
+import { claimStateDirectory, refuseSecond, type StateDirectory } from './state-directory.ts';
 import { renderOutcome } from './table.ts';
 
 const USAGE = `The quick start: a whole mesh on this machine's loopback, and an agent run in it for two users.
@@ -94,10 +95,13 @@ async function run(
   stopping: AbortSignal,
 ): Promise<number> {
   const startedAtMs = performance.now();
+  // Before the ports, which the other one holds.
+  refuseSecond(options.stateDir);
   const ports = await choosePorts(options.ports);
   const state = claimStateDirectory(options.stateDir, issuerUrl(ports));
   const mesh = await startMesh({ ports, state, onStop, progress });
   reportEnds(mesh, state, stopping);
+  onStop(reportBundle(mesh.policyService.logFile, progress));
   const outcome = await demonstrate({ mesh, ports, state, sdk: options.sdk, progress }, startedAtMs);
   process.stdout.write(options.json ? `${JSON.stringify(outcome, null, 2)}\n` : renderOutcome(outcome));
   if (options.once) return outcome.ok ? 0 : 1;

@@ -45,7 +45,7 @@ It stays up until Ctrl-C. To try:
       -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_ticket","arguments":{"id":"T-101"}}}'
 
   Change a policy: edit a file in ${shown(state.at('bundle'))} (a copy of examples/bundle, made at each start).
-  It takes effect within a second. Break it, and ${shown(state.at('logs/extauthz.log'))} says file, line and reason; the old one stays.
+  It takes effect within a second. Break it, and this terminal says file, line and reason; the old one stays.
 
   Take the policy service away, and bring it back
     kill ${policyServicePid}

@@ -38,13 +38,22 @@ export function runningQuickStart(path: string): RunningQuickStart | undefined {
   }
 }
 
+/** @throws {StartupError} when a quick start uses the state directory. */
+export function refuseSecond(path: string): void {
+  const other = runningQuickStart(path);
+  if (other === undefined) return;
+  const beside = 'npm start -- --ports auto --state-dir DIR';
+  throw new StartupError(
+    `a quick start is running already (pid ${other.pid}, in ${path}): end it first, or run another beside it: \`${beside}\``,
+  );
+}
+
 /**
  * Empties the state directory and claims it for this process.
  * @throws {StartupError} when another quick start uses it, or when it holds files that no quick start made.
  */
 export function claimStateDirectory(path: string, issuer: string): StateDirectory {
-  const other = runningQuickStart(path);
-  if (other !== undefined) throw new StartupError(`a quick start is running already (pid ${other.pid}, in ${path}): end it first`);
+  refuseSecond(path);
   if (existsSync(path) && readdirSync(path).length > 0 && !existsSync(join(path, MARKER))) {
     throw new StartupError(
       `${path} holds files that are not the quick start's: move them away, or name another directory with --state-dir`,

@@ -1,5 +1,6 @@
+import type { JsonFault } from './json-fault.ts';
 import type { Result } from './result.ts';
-import { type JsonFault, parseStrictJson, type StrictJson } from './strict-json.ts';
+import { parseStrictJson, type StrictJson } from './strict-json.ts';
 
 const parsed = new WeakMap<Uint8Array, Result<StrictJson, JsonFault>>();
 

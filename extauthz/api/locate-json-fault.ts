@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import type { JsonFault, JsonFaultKind, StrictJsonLimits } from './json-fault.ts';
 import { escapeLength, utf8Text } from './json-structure.ts';
-import type { JsonFault, JsonFaultKind, StrictJsonLimits } from './strict-json.ts';
 
 type FaultLimits = Required<Pick<StrictJsonLimits, 'maxDepth' | 'loneSurrogates'>>;
 

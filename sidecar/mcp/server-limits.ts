@@ -1,4 +1,4 @@
-import type { StrictJsonLimits } from '../../extauthz/api/strict-json.ts';
+import type { StrictJsonLimits } from '../../extauthz/api/json-fault.ts';
 
 /**
  * What is taken from a server. Its strings are passed on, not judged, so half of a surrogate pair may stand in them; and its lists are

@@ -1,9 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fail, ok, type Result } from '../../extauthz/api/result.ts';
+import type { Result } from '../../extauthz/api/result.ts';
 import type { StdioCommand } from '../../extauthz/api/stdio-command.ts';
-import type { Environment } from '../../runtime/env.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import type { Clock } from '../clock.ts';
 import { type Refusal, refusalBody, rejected, unknownSession, upstreamFailed } from '../denial.ts';
 import { type Era, eraOf } from '../mcp/protocol-version.ts';
 import type { Permit } from '../permit.ts';
@@ -13,28 +9,14 @@ import type { ServerLeg } from '../server-leg.ts';
 import type { AllowedCommands } from './allowed-commands.ts';
 import { AnswerStream, acceptedBy } from './answer-stream.ts';
 import { type LineMessage, readLine, written } from './line-message.ts';
-import { RestartBackoff } from './restart-backoff.ts';
-import { RunningServer } from './running-server.ts';
+import type { RunningServer } from './running-server.ts';
+import { type ProcessLimits, RunningServers } from './running-servers.ts';
 
-export interface StdioServersOptions {
+export interface StdioServersOptions extends ProcessLimits {
   readonly allowed: AllowedCommands;
-  /** The registered server of this name, as of now. */
-  readonly routeOf: (name: string) => Route | undefined;
-  readonly maxProcesses: number;
-  readonly maxLineBytes: number;
-  /** Time after which a process that nobody uses is ended. */
-  readonly idleMs: number;
-  readonly answerTimeoutMs: number;
-  readonly env: Environment;
-  readonly clock: Clock;
   /** A session id that cannot be guessed. */
   readonly newSessionId: () => string;
-  readonly logger: Logger;
 }
-
-/** A start that has to wait longer is refused instead. */
-const MAX_START_DELAY_MS = 2_000;
-const MAX_SWEEP_MS = 30_000;
 
 /**
  * The stdio servers of this pod, spoken to as if they served Streamable HTTP. A stdio server knows one client, so no two users and no two
@@ -43,21 +25,13 @@ const MAX_SWEEP_MS = 30_000;
  */
 export class StdioServers implements ServerLeg {
   readonly #options: StdioServersOptions;
-  readonly #running = new Set<RunningServer>();
+  readonly #running: RunningServers;
   readonly #sessions = new Map<string, RunningServer>();
   readonly #shared = new Map<string, SharedServer>();
-  readonly #backoff = new RestartBackoff();
-  readonly #sweep: NodeJS.Timeout;
-  readonly #killAll = () => {
-    for (const server of this.#running) server.process.kill();
-  };
-  #starting = 0;
-  #closed = false;
 
   constructor(options: StdioServersOptions) {
     this.#options = options;
-    this.#sweep = setInterval(() => this.#endIdle(), Math.min(options.idleMs / 2, MAX_SWEEP_MS)).unref();
-    process.once('exit', this.#killAll);
+    this.#running = new RunningServers(options, (server) => this.#forget(server));
   }
 
   /** Takes a POST. Answers like `Upstreams.forward`, so that one relay serves all legs. */
@@ -92,17 +66,11 @@ export class StdioServers implements ServerLeg {
 
   /** Ends processes whose server is no longer registered, or is now another. */
   reconcile(): void {
-    for (const server of this.#running) {
-      const route = this.#options.routeOf(server.route.name);
-      if (route?.stdio === undefined || !server.runs(route.stdio)) this.#stop(server, 'is no longer registered as it was');
-    }
+    this.#running.reconcile();
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#sweep);
-    await Promise.all([...this.#running].map((server) => server.stop('was stopped with the sidecar')));
-    process.off('exit', this.#killAll);
+  close(): Promise<void> {
+    return this.#running.close();
   }
 
   #answering(
@@ -165,11 +133,11 @@ export class StdioServers implements ServerLeg {
   }
 
   async #openSession(route: Route, userId: string, command: StdioCommand, message: LineMessage, answer: AnswerStream): Promise<void> {
-    const started = await this.#start(route, userId, command, 'legacy');
+    const started = await this.#running.start(route, userId, command, 'legacy');
     if (!started.ok) return answer.fail(started.failure);
     const server = started.value;
     server.conversation.request(message, answer, (isResult) => {
-      if (!isResult) return this.#stop(server, 'was not initialized');
+      if (!isResult) return this.#running.stop(server, 'was not initialized');
       const sessionId = this.#options.newSessionId();
       server.sessionId = sessionId;
       this.#sessions.set(sessionId, server);
@@ -188,8 +156,8 @@ export class StdioServers implements ServerLeg {
     const known = this.#shared.get(key);
     if (known !== undefined) return known.started;
     const shared: SharedServer = {
-      started: this.#start(route, userId, command, 'modern').then((started) => {
-        if (!started.ok || !this.#running.has(started.value) || started.value.isStopping) this.#shared.delete(key);
+      started: this.#running.start(route, userId, command, 'modern').then((started) => {
+        if (!started.ok || !this.#running.has(started.value)) this.#shared.delete(key);
         else shared.server = started.value;
         return started;
       }),
@@ -199,85 +167,12 @@ export class StdioServers implements ServerLeg {
     return shared.started;
   }
 
-  async #start(route: Route, userId: string, command: StdioCommand, era: Era): Promise<Result<RunningServer, Refusal>> {
-    const { clock, maxProcesses, maxLineBytes, answerTimeoutMs, env, logger, routeOf } = this.#options;
-    const key = keyOf(route.name, userId);
-    const refuse = (why: string) => fail(upstreamFailed('upstream_unreachable', `the server ${route.name} ${why}`));
-    const delayMs = this.#backoff.delayMs(key, clock.monotonicMs());
-    if (delayMs > MAX_START_DELAY_MS)
-      return refuse(`keeps ending soon after its start; it is started again in ${Math.ceil(delayMs / 1_000)} s`);
-    // Counted while it waits as well, so that no number of callers gets past the limit.
-    this.#starting += 1;
-    try {
-      await sleep(delayMs);
-      while (this.#running.size + this.#starting > maxProcesses && (await this.#makeRoom()));
-      if (this.#running.size + this.#starting > maxProcesses) return refuse(`cannot be started: ${maxProcesses} processes run already`);
-      const { stdio } = routeOf(route.name) ?? {};
-      if (this.#closed || stdio === undefined) return refuse('is no longer registered');
-      const server = new RunningServer({
-        route,
-        userId,
-        era,
-        command,
-        env,
-        maxLineBytes,
-        answerTimeoutMs,
-        monotonicMs: clock.monotonicMs,
-        logger: logger.child({ server: route.name }),
-        onEnd: (ended, wasAsked) => this.#ended(ended, wasAsked),
-      });
-      this.#running.add(server);
-      if (!server.runs(stdio)) this.#stop(server, 'is no longer registered as it was');
-      return ok(server);
-    } catch (error) {
-      logger.warn({ err: error, server: route.name }, 'a stdio server could not be started');
-      return refuse('could not be started');
-    } finally {
-      this.#starting -= 1;
-    }
-  }
-
-  #ended(server: RunningServer, wasAsked: boolean): void {
-    const key = keyOf(server.route.name, server.userId);
-    this.#forget(server);
-    this.#running.delete(server);
-    if (!wasAsked) this.#backoff.ended(key, server.startedAtMs, this.#options.clock.monotonicMs());
-  }
-
   /** New messages no longer go there. */
   #forget(server: RunningServer): void {
     if (server.sessionId !== undefined) this.#sessions.delete(server.sessionId);
     const key = keyOf(server.route.name, server.userId);
     // Its successor may run already.
     if (this.#shared.get(key)?.server === server) this.#shared.delete(key);
-  }
-
-  #stop(server: RunningServer, why: string): void {
-    this.#forget(server);
-    void server.stop(why);
-  }
-
-  /** Waits until one process has ended; false when none is about to. A modern process holds nothing that its user could miss; a session does. */
-  async #makeRoom(): Promise<boolean> {
-    const running = [...this.#running];
-    const stopping = running.filter(({ isStopping }) => isStopping);
-    if (stopping.length === 0) {
-      const idle = running.filter(({ era, conversation }) => era === 'modern' && !conversation.isBusy);
-      const [longest] = idle.sort((a, b) => a.lastUsedMs - b.lastUsedMs);
-      if (longest === undefined) return false;
-      this.#stop(longest, 'made room for another');
-      stopping.push(longest);
-    }
-    await Promise.race(stopping.map(({ process: { ended } }) => ended));
-    return true;
-  }
-
-  #endIdle(): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    this.#backoff.sweep(nowMs);
-    for (const server of this.#running) {
-      if (!server.conversation.isBusy && nowMs - server.lastUsedMs >= this.#options.idleMs) this.#stop(server, 'was not used');
-    }
   }
 }
 

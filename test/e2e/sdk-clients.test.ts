@@ -7,7 +7,7 @@ import { HIDDEN_OF_EVERYTHING, HIDDEN_OF_MODERN, hiddenLists, judgedForOne } fro
 import { MODERN_SURFACE } from './sdk/modern-steps.ts';
 import { comparable, type Outcome, outcomeOf } from './sdk/outcome.ts';
 import { REASONS } from './sdk/policies.ts';
-import { type PythonJob, type PythonTranscripts, preparePython, runPython } from './sdk/python-sdk.ts';
+import { type EndpointJob, type PythonTranscripts, preparePython, runPython } from './sdk/python-sdk.ts';
 import { RESTRICTED_EVERYTHING, RESTRICTED_MODERN, RESTRICTED_REPLAY } from './sdk/restricted-steps.ts';
 import { RESUMPTION } from './sdk/resumption-steps.ts';
 import type { SdkClient } from './sdk/sdk-client.ts';
@@ -162,7 +162,7 @@ describe('Python SDK', () => {
     [/document$|resource$/, REASONS.resource],
     [/not asked$/, REASONS.sampling],
   ];
-  const PLANNED: readonly (Omit<PythonJob, 'url' | 'token' | 'label'> & { server: ServerName; user: 'alice' | 'bob' })[] = [
+  const PLANNED: readonly (Omit<EndpointJob, 'url' | 'token' | 'label'> & { server: ServerName; user: 'alice' | 'bob' })[] = [
     { server: 'everything', user: 'alice', mode: 'legacy', steps: 'everything' },
     { server: 'tickets', user: 'alice', mode: 'legacy', steps: 'tickets' },
     { server: 'tickets', user: 'alice', mode: 'auto', steps: 'tickets' },
@@ -179,7 +179,7 @@ describe('Python SDK', () => {
     absent = await pythonPrepared;
     if (absent !== undefined) return;
     const jobs = await Promise.all(
-      PLANNED.map(async ({ server, user, mode, steps }, index): Promise<PythonJob[]> => {
+      PLANNED.map(async ({ server, user, mode, steps }, index): Promise<EndpointJob[]> => {
         const governed = await servers.governed(server, user);
         return [
           { label: `${index} direct`, ...servers.direct(server), mode, steps },

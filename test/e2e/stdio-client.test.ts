@@ -10,8 +10,8 @@ import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/clien
 import { CreateMessageRequestSchema, ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { type Gate, startGate } from '../support/gate.ts';
 import { json, startUpstream, type Upstream } from '../support/upstream.ts';
+import { CLIENT_INFO } from './sdk/mcp-client.ts';
 import { POLICIES } from './sdk/policies.ts';
-import { CLIENT_INFO } from './sdk/sdk-client.ts';
 import { MODERN } from './sdk/v2-client.ts';
 import { STDIO_COMMANDS, STDIO_FILES } from './stdio/stdio-bundle.ts';
 

@@ -120,11 +120,14 @@ describe('the quick start', { timeout: TIMEOUT_MS }, () => {
 
     const stranger = await start(TOKEN, ['mallory'], { SIDEGATE_QUICK_START_DIR: stateDir }).ended;
     assert.equal(stranger.code, 1);
-    assert.match(stranger.stderr, /^token: .*no user "mallory"; there are: alice, bob\n$/);
+    assert.match(stranger.stderr, /^token: the issuer refuses: no user "mallory"; there are: alice, bob\n$/);
 
     const second = await start(MAIN, ['--once', '--ports', 'auto', '--state-dir', stateDir]).ended;
     assert.equal(second.code, 1);
-    assert.match(second.stderr, /^quick start: a quick start is running already \(pid \d+, in .*\): end it first\n$/);
+    assert.match(
+      second.stderr,
+      /^quick start: a quick start is running already \(pid \d+, in .*\): end it first, or run another beside it: `npm start -- --ports auto --state-dir DIR`\n$/,
+    );
 
     child.kill('SIGINT');
     const { code, stderr } = await ended;

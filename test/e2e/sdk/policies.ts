@@ -61,11 +61,30 @@ forbid (
 };
 `;
 
+/** Rita may use what says of itself that it only reads; a tool that nobody declared says nothing. */
+const READ_ONLY = `
+@id("rita/reads")
+permit (
+    principal == User::"rita",
+    action in [Action::"CallTool", Action::"ReadResource"],
+    resource
+);
+@id("rita/writes-nothing")
+@reason("rita only reads")
+forbid (
+    principal == User::"rita",
+    action in Action::"CallTool",
+    resource
+) unless { resource.readOnly };
+`;
+
 export const POLICIES = PERMISSIVE + RESTRICTIVE;
+export const READER_POLICIES = PERMISSIVE + READ_ONLY;
 
 export const REASONS = {
   tool: 'this tool is not for bob',
   prompt: 'this prompt is not for bob',
   resource: 'this resource is not for bob',
+  write: 'rita only reads',
   sampling: "bob's model answers no server",
 } as const;

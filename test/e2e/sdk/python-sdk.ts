@@ -3,16 +3,35 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from '../../../examples/quick-start/processes.ts';
 import type { Outcome } from './outcome.ts';
+import type { Program } from './program.ts';
+import type { ProgramStep } from './program-steps.ts';
 
 /** What `python/surface.py` is to do. */
-export interface PythonJob {
+export type PythonJob = EndpointJob | ProgramJob;
+
+interface Labelled {
   readonly label: string;
+  readonly mode: 'legacy' | 'auto';
+}
+
+interface Endpoint {
   readonly url: string;
   readonly token: string | undefined;
-  readonly mode: 'legacy' | 'auto';
+}
+
+export interface EndpointJob extends Labelled, Endpoint {
   /** Name of a list of steps in the script. */
   readonly steps: string;
 }
+
+/** Steps with a server that is a program, directly or by way of the sidecar. */
+export type ProgramJob = Labelled &
+  (Endpoint | { readonly program: Program }) & {
+    readonly calls: readonly ProgramStep[];
+    readonly roots: readonly string[];
+    /** The directory that the program works on, and what it is made of before the first step. */
+    readonly fresh: { readonly directory: string; readonly template: string };
+  };
 
 /** Outcomes by label and step. */
 export type PythonTranscripts = Readonly<Record<string, Readonly<Record<string, Outcome>>>>;
@@ -31,7 +50,8 @@ interface Finished {
 }
 
 function run(command: string, args: readonly string[], signal: AbortSignal, input = ''): Promise<Finished> {
-  const child = spawn(command, args, { signal, stdio: ['pipe', 'pipe', 'pipe'] });
+  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
+  const child = spawn(command, args, { env, signal, stdio: ['pipe', 'pipe', 'pipe'] });
   const texts = { output: '', errors: '' };
   child.stdout.on('data', (chunk: Buffer) => (texts.output += chunk));
   child.stderr.on('data', (chunk: Buffer) => (texts.errors += chunk));

@@ -1,28 +1,51 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { ClientAnswers, type Root } from './client-answers.ts';
 import { Inbox } from './inbox.ts';
-import { CALL_TIMEOUT_MS, CLIENT_INFO, ClientAnswers, type ConnectOptions, type SdkClient } from './sdk-client.ts';
+import { CLIENT_INFO, commonSurface, type McpClient, requestOptions } from './mcp-client.ts';
+import type { Program } from './program.ts';
+import { type ConnectOptions, type SdkClient, transportOptions } from './sdk-client.ts';
 import { Wire } from './wire.ts';
 
-export interface V1Client extends SdkClient {
+interface V1Surface extends McpClient {
   readonly sdk: Client;
+}
+
+export interface V1Client extends V1Surface, SdkClient {
   readonly transport: StreamableHTTPClientTransport;
 }
 
-/**
- * Connects the v1 line (`@modelcontextprotocol/sdk`) with every capability that a client can have.
- */
-export async function connectV1(
-  url: string,
-  token: string | undefined,
-  { maxRetries = 0, sessionId }: ConnectOptions = {},
-): Promise<V1Client> {
+/** Connects the v1 line (`@modelcontextprotocol/sdk`) to an HTTP endpoint. */
+export async function connectV1(url: string, token: string | undefined, options: ConnectOptions = {}): Promise<V1Client> {
   const wire = new Wire();
+  const transport = new StreamableHTTPClientTransport(new URL(url), transportOptions(wire, token, options));
+  const client = await connect(transport as Transport, options.roots);
+  return {
+    ...client,
+    wire,
+    transport,
+    handshake: () => ({ protocolVersion: transport.protocolVersion, ...client.handshake() }),
+    terminateSession: () => transport.terminateSession(),
+  };
+}
+
+/** Connects the v1 line to a program over its standard streams. */
+export async function connectV1Program(program: Program, roots: readonly Root[]): Promise<V1Surface> {
+  const transport: Transport = new StdioClientTransport({ ...program, stderr: 'ignore' });
+  let protocolVersion: string | undefined;
+  transport.setProtocolVersion = (version) => (protocolVersion = version);
+  const client = await connect(transport, roots);
+  return { ...client, handshake: () => ({ protocolVersion, ...client.handshake() }) };
+}
+
+/** Connects with every capability that a client can have. */
+async function connect(transport: Transport, roots?: readonly Root[]): Promise<V1Surface> {
   const inbox = new Inbox();
-  const answers = new ClientAnswers();
+  const answers = new ClientAnswers(roots);
   const troubles: Error[] = [];
   const taskStore = new InMemoryTaskStore();
   const sdk = new Client(CLIENT_INFO, {
@@ -51,46 +74,15 @@ export async function connectV1(
     await taskStore.storeTaskResult(task.taskId, 'completed', answer);
     return { task };
   });
-  const transport = new StreamableHTTPClientTransport(new URL(url), {
-    fetch: wire.fetch,
-    requestInit: token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
-    ...(sessionId !== undefined && { sessionId }),
-    reconnectionOptions: { initialReconnectionDelay: 10, maxReconnectionDelay: 50, reconnectionDelayGrowFactor: 1, maxRetries },
-  });
-  await sdk.connect(transport as Transport);
+  await sdk.connect(transport);
   return {
     sdk,
-    transport,
-    wire,
     inbox,
     answers,
     troubles,
-    handshake: () => ({
-      protocolVersion: transport.protocolVersion,
-      capabilities: sdk.getServerCapabilities(),
-      server: sdk.getServerVersion(),
-      instructions: sdk.getInstructions(),
-    }),
-    ping: () => sdk.ping(),
-    listTools: () => sdk.listTools(),
-    callTool: (name, args = {}, { onProgress, signal } = {}) =>
-      sdk.callTool({ name, arguments: args }, undefined, {
-        timeout: CALL_TIMEOUT_MS,
-        ...(onProgress && { onprogress: onProgress }),
-        ...(signal && { signal }),
-      }),
-    listPrompts: () => sdk.listPrompts(),
-    getPrompt: (name, args) => sdk.getPrompt({ name, ...(args && { arguments: args }) }),
-    listResources: () => sdk.listResources(),
-    listResourceTemplates: () => sdk.listResourceTemplates(),
-    readResource: (uri) => sdk.readResource({ uri }),
-    subscribeResource: (uri) => sdk.subscribeResource({ uri }),
-    unsubscribeResource: (uri) => sdk.unsubscribeResource({ uri }),
-    complete: (params) => sdk.complete(params),
-    setLoggingLevel: (level) => sdk.setLoggingLevel(level),
-    sendRootsListChanged: () => sdk.sendRootsListChanged(),
+    ...commonSurface(sdk),
+    callTool: (name, args = {}, options = {}) => sdk.callTool({ name, arguments: args }, undefined, requestOptions(options)),
     request: (method, params) => sdk.request({ method, ...(params && { params }) }, ResultSchema),
-    terminateSession: () => transport.terminateSession(),
     async close() {
       await sdk.close();
       // Its timers would keep the process up for as long as tasks are kept.

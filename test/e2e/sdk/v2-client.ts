@@ -1,11 +1,18 @@
-import { Client, StreamableHTTPClientTransport, type VersionNegotiationMode } from '@modelcontextprotocol/client';
+import { Client, StreamableHTTPClientTransport, type Transport, type VersionNegotiationMode } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { z } from 'zod';
+import { ClientAnswers, type Root } from './client-answers.ts';
 import { Inbox } from './inbox.ts';
-import { CALL_TIMEOUT_MS, CLIENT_INFO, ClientAnswers, type ConnectOptions, type SdkClient } from './sdk-client.ts';
+import { CLIENT_INFO, commonSurface, type McpClient, requestOptions } from './mcp-client.ts';
+import type { Program } from './program.ts';
+import { type ConnectOptions, type SdkClient, transportOptions } from './sdk-client.ts';
 import { Wire } from './wire.ts';
 
-export interface V2Client extends SdkClient {
+interface V2Surface extends McpClient {
   readonly sdk: Client;
+}
+
+export interface V2Client extends V2Surface, SdkClient {
   readonly transport: StreamableHTTPClientTransport;
 }
 
@@ -13,18 +20,28 @@ export const MODERN = { pin: '2026-07-28' } as const;
 
 const ANY_RESULT = z.looseObject({});
 
-/**
- * Connects the v2 line (`@modelcontextprotocol/client`), in the era that `mode` asks for, with every capability that a client can have.
- */
+/** Connects the v2 line (`@modelcontextprotocol/client`) to an HTTP endpoint, in the era that `mode` asks for. */
 export async function connectV2(
   url: string,
   token: string | undefined,
   mode: VersionNegotiationMode,
-  { maxRetries = 0, sessionId }: ConnectOptions = {},
+  options: ConnectOptions = {},
 ): Promise<V2Client> {
   const wire = new Wire();
+  const transport = new StreamableHTTPClientTransport(new URL(url), transportOptions(wire, token, options));
+  const client = await connect(transport, mode, options.roots);
+  return { ...client, wire, transport, terminateSession: () => transport.terminateSession() };
+}
+
+/** Connects the v2 line to a program over its standard streams. */
+export function connectV2Program(program: Program, mode: VersionNegotiationMode, roots: readonly Root[]): Promise<V2Surface> {
+  return connect(new StdioClientTransport({ ...program, stderr: 'ignore' }), mode, roots);
+}
+
+/** Connects with every capability that a client can have. */
+async function connect(transport: Transport, mode: VersionNegotiationMode, roots?: readonly Root[]): Promise<V2Surface> {
   const inbox = new Inbox();
-  const answers = new ClientAnswers();
+  const answers = new ClientAnswers(roots);
   const troubles: Error[] = [];
   const sdk = new Client(CLIENT_INFO, {
     versionNegotiation: { mode },
@@ -35,46 +52,21 @@ export async function connectV2(
   sdk.setRequestHandler('roots/list', () => answers.listRoots());
   sdk.setRequestHandler('sampling/createMessage', ({ params }) => answers.sample(params));
   sdk.setRequestHandler('elicitation/create', ({ params }) => answers.elicit(params));
-  const transport = new StreamableHTTPClientTransport(new URL(url), {
-    fetch: wire.fetch,
-    requestInit: token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
-    ...(sessionId !== undefined && { sessionId }),
-    reconnectionOptions: { initialReconnectionDelay: 10, maxReconnectionDelay: 50, reconnectionDelayGrowFactor: 1, maxRetries },
-  });
   await sdk.connect(transport);
+  const common = commonSurface(sdk);
   return {
     sdk,
-    transport,
-    wire,
     inbox,
     answers,
     troubles,
+    ...common,
     handshake: () => ({
       protocolVersion: sdk.getNegotiatedProtocolVersion(),
-      capabilities: sdk.getServerCapabilities(),
-      server: sdk.getServerVersion(),
-      instructions: sdk.getInstructions(),
+      ...common.handshake(),
       discovered: sdk.getDiscoverResult(),
     }),
-    ping: () => sdk.ping(),
-    listTools: () => sdk.listTools(),
-    callTool: (name, args = {}, { onProgress, signal } = {}) =>
-      sdk.callTool(
-        { name, arguments: args },
-        { timeout: CALL_TIMEOUT_MS, ...(onProgress && { onprogress: onProgress }), ...(signal && { signal }) },
-      ),
-    listPrompts: () => sdk.listPrompts(),
-    getPrompt: (name, args) => sdk.getPrompt({ name, ...(args && { arguments: args }) }),
-    listResources: () => sdk.listResources(),
-    listResourceTemplates: () => sdk.listResourceTemplates(),
-    readResource: (uri) => sdk.readResource({ uri }),
-    subscribeResource: (uri) => sdk.subscribeResource({ uri }),
-    unsubscribeResource: (uri) => sdk.unsubscribeResource({ uri }),
-    complete: (params) => sdk.complete(params),
-    setLoggingLevel: (level) => sdk.setLoggingLevel(level),
-    sendRootsListChanged: () => sdk.sendRootsListChanged(),
+    callTool: (name, args = {}, options = {}) => sdk.callTool({ name, arguments: args }, requestOptions(options)),
     request: (method, params) => sdk.request({ method, ...(params && { params }) }, ANY_RESULT),
-    terminateSession: () => transport.terminateSession(),
     close: () => sdk.close(),
   };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, mock, test } from 'node:test';
 import fc from 'fast-check';
-import { type JsonFault, parseStrictJson } from '../../../extauthz/api/strict-json.ts';
+import type { JsonFault } from '../../../extauthz/api/json-fault.ts';
+import { parseStrictJson } from '../../../extauthz/api/strict-json.ts';
 import { bytesOf, type CaseBytes, readCases } from '../../cases/mcp/read-cases.ts';
 
 interface Case extends CaseBytes {

@@ -1,97 +1,25 @@
 """Takes steps with the official Python SDK and prints what came of each.
 
-Reads a JSON array of jobs from standard input: {label, url, token, mode, steps}. Prints one JSON object: label to step to outcome, which is
-{"value": ...} or {"error": {type, code, message, data}}.
+Reads a JSON array of jobs from standard input: {label, url, token, mode, steps}, or {program} in place of url and token, and then
+{calls, fresh, roots} in place of steps. Prints one JSON object: label to step to outcome, which is {"value": ...} or
+{"error": {type, code, message, data}}.
 """
 
 import asyncio
 import json
 import sys
 import warnings
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
-import httpx2
 import mcp_types as types
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+
+import programs
+from client import Step, Surface, connect, handshake, plain
 
 # Methods that 2026-07-28 no longer has are deprecated in the SDK; the older revisions have them.
 warnings.simplefilter("ignore")
-
-PATIENCE_SECONDS = 20
-
-
-class Surface:
-    """One client, and what its server sent and asked."""
-
-    def __init__(self, url: str, token: str | None, mode: str) -> None:
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        timeout = httpx2.Timeout(30, read=60)
-        self._http = httpx2.AsyncClient(headers=headers, timeout=timeout)
-        self.asked: list[Any] = []
-        self.elicited: types.ElicitResult = types.ElicitResult(action="accept", content={"name": "Ada Lovelace", "date": "2026-12-01"})
-        self._received: list[Any] = []
-        self._arrived = asyncio.Event()
-        self.client = Client(
-            streamable_http_client(url, http_client=self._http),
-            mode=mode,
-            read_timeout_seconds=PATIENCE_SECONDS,
-            sampling_callback=self._sample,
-            elicitation_callback=self._elicit,
-            list_roots_callback=self._list_roots,
-            message_handler=self._receive,
-            cache=None,
-            client_info=types.Implementation(name="sdk-client-test", version="1.0.0"),
-        )
-
-    async def _sample(self, _context: Any, params: types.CreateMessageRequestParams) -> types.CreateMessageResult:
-        self.asked.append(plain(params))
-        answer = types.TextContent(type="text", text="A sampled answer: ä ∀")
-        return types.CreateMessageResult(role="assistant", content=answer, model="test-model", stop_reason="endTurn")
-
-    async def _elicit(self, _context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
-        self.asked.append(plain(params))
-        return self.elicited
-
-    async def _list_roots(self, _context: Any) -> types.ListRootsResult:
-        return types.ListRootsResult(roots=[types.Root(uri="file:///projects/one", name="one")])
-
-    async def _receive(self, message: Any) -> None:
-        if not isinstance(message, Exception):
-            self._received.append(plain(message))
-            self._arrived.set()
-
-    async def next(self, method: str, text: str = "") -> Any:
-        """The next notification that fits; those before it are passed over."""
-        with anyio.fail_after(PATIENCE_SECONDS):
-            while True:
-                while self._received:
-                    message = self._received.pop(0)
-                    if message["method"] == method and text in json.dumps(message):
-                        return message
-                self._arrived.clear()
-                await self._arrived.wait()
-
-    def take_asked(self) -> list[Any]:
-        asked, self.asked = self.asked, []
-        return asked
-
-    async def close(self) -> None:
-        await self._http.aclose()
-
-
-def plain(value: Any) -> Any:
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json", by_alias=True, exclude_none=True)
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value
-
-
-Step = Callable[[Surface], Awaitable[Any]]
 
 
 def calls(*planned: tuple[str, dict[str, Any]]) -> dict[str, Step]:
@@ -117,11 +45,6 @@ def prompts(*planned: tuple[str, dict[str, str]]) -> dict[str, Step]:
 
 def completion(ref: types.PromptReference | types.ResourceTemplateReference, name: str, value: str) -> Step:
     return lambda surface: surface.client.complete(ref, {"name": name, "value": value})
-
-
-async def handshake(surface: Surface) -> Any:
-    client = surface.client
-    return [client.protocol_version, plain(client.server_capabilities), plain(client.server_info), client.instructions]
 
 
 LISTS: dict[str, Step] = {
@@ -285,12 +208,11 @@ async def outcome_of(step: Step, surface: Surface) -> Any:
 
 
 async def transcribe(job: dict[str, Any]) -> dict[str, Any]:
-    surface = Surface(job["url"], job.get("token"), job["mode"])
-    try:
-        async with surface.client:
-            return {name: await outcome_of(step, surface) for name, step in STEPS[job["steps"]].items()}
-    finally:
-        await surface.close()
+    if "fresh" in job:
+        programs.renew(job["fresh"])
+    steps = programs.steps(job) if "calls" in job else STEPS[job["steps"]]
+    async with connect(job) as surface:
+        return {name: await outcome_of(step, surface) for name, step in steps.items()}
 
 
 async def main() -> None:
