@@ -14,7 +14,12 @@ let token: string;
 
 before(async () => {
   upstream = await startUpstream();
-  gate = await startGate({ servers: { files: upstream.url }, policies: permit('a') + permit('b') + permit('c') });
+  gate = await startGate({
+    servers: { files: upstream.url },
+    policies: permit('a') + permit('b') + permit('c'),
+    // Here it is the time limit that is looked at.
+    sidecarEnv: { SIDEGATE_DECISION_TIMEOUT_MS: '500' },
+  });
   token = await gate.token('alice');
 });
 
