@@ -188,6 +188,25 @@ describe('a subscription to a legacy server', () => {
     assert.equal(bench.sent.find(({ message }) => message.id === 12)?.message.error?.code, -32601);
   });
 
+  it('lets the server ask about a call that is the only one, and about none of several', async (t) => {
+    for (const [calls, asked] of [
+      [1, true],
+      [2, false],
+    ] as const) {
+      const bench = new Bench(t);
+      const ask = Promise.withResolvers<void>();
+      bench.says = (request) => {
+        if (request.http === 'GET') return { stream: [], later: [ask.promise, ASKS] };
+        return request.message.method === 'tools/call' ? { stream: [] } : plain(request);
+      };
+      const open = Array.from({ length: calls }, () => call(bench));
+      await until(() => bench.sentWith('tools/call').length === calls);
+      ask.resolve();
+      if (asked) assert.equal((await open[0])?.messages[0]?.result?.['resultType'], 'input_required');
+      else await until(() => bench.sent.find(({ message }) => message.id === 12)?.message.error?.code === -32601);
+    }
+  });
+
   it('names so many resources, and no more', async (t) => {
     const bench = new Bench(t);
     bench.says = announcing();

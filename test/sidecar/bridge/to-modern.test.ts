@@ -192,6 +192,7 @@ describe('a legacy agent’s stream at a modern server', () => {
       new Set(heard.map(({ method }) => method)),
       new Set(['notifications/tools/list_changed', 'notifications/resources/updated']),
     );
+    assert.ok(!heard.some(({ params }) => params?.['uri'] === 'note://b'));
     const ending = got((handler) => bench.leg.stream(permit('modern-one', 'alice'), 'DELETE', { 'mcp-session-id': session }, handler));
     assert.equal((await ending).status, 200);
     await streaming;
