@@ -10,8 +10,8 @@ import type { LegacyListening } from './legacy-listening.ts';
 import { legacyHeaders, type SessionFields } from './legacy-request.ts';
 import { errorResponse, type Message, resultResponse } from './message.ts';
 import { METHOD_NOT_FOUND } from './meta-keys.ts';
-import type { ServerAnswer } from './server-answer.ts';
 import type { Answered, ServerWire } from './server-wire.ts';
+import { SessionStream } from './session-stream.ts';
 
 export interface LegacySessionOptions {
   readonly bridge: BridgeOptions;
@@ -28,11 +28,6 @@ export interface LegacySessionOptions {
   readonly onExpired: (session: LegacySession) => void;
 }
 
-/** How long the first stream may take to open before a call goes ahead without it. */
-const STREAM_HEAD_MS = 3_000;
-const REOPEN_MS = 1_000;
-const MAX_REOPEN_MS = 30_000;
-const MAX_REOPENED = 5;
 /** Answers and notifications of the bridge that the server has not taken. */
 const MAX_SAYING = 512;
 const EXPIRED = 404;
@@ -46,9 +41,7 @@ export class LegacySession {
   #caller: Caller;
   #lastNumber = 0;
   #logLevel: string | undefined;
-  #stream: ServerAnswer | undefined;
-  #streamOpened: Promise<boolean> | undefined;
-  #reopened = 0;
+  readonly #stream: SessionStream;
   #saying = 0;
   #isExpired = false;
   #isOver = false;
@@ -58,6 +51,16 @@ export class LegacySession {
     this.#options = options;
     this.#caller = caller;
     this.lastUsedMs = options.bridge.clock.monotonicMs();
+    this.#stream = new SessionStream({
+      wire: options.wire,
+      fields: options.fields,
+      authorize: () => this.#authorize(HTTP_METHODS.stream),
+      isNeeded: () => !this.isIdle,
+      onMessage: (message) => this.#takeOfSession(message),
+      onLost: () => {
+        for (const listening of [...this.#listenings]) listening.end();
+      },
+    });
   }
 
   get wire(): ServerWire {
@@ -186,11 +189,7 @@ export class LegacySession {
 
   /** Opens the stream for what belongs to no call, once; false when the server has none. */
   openStream(caller: Caller): Promise<boolean> {
-    if (this.#streamOpened === undefined) {
-      this.#reopened = 0;
-      this.#streamOpened = this.#open(caller, undefined);
-    }
-    return this.#streamOpened;
+    return this.#stream.open(caller);
   }
 
   takeNotification(message: Message): void {
@@ -211,7 +210,7 @@ export class LegacySession {
   end(refusal: Refusal): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#stream?.abort();
+    this.#stream.close();
     for (const call of [...this.#calls.values()]) call.end(refusal);
     for (const listening of [...this.#listenings]) listening.end();
   }
@@ -220,9 +219,9 @@ export class LegacySession {
   async finish(refusal: Refusal): Promise<void> {
     if (this.#isOver) return;
     this.end(refusal);
-    const { bridge, fields, wire } = this.#options;
+    const { fields, wire } = this.#options;
     if (fields.sessionId === undefined) return;
-    const authorized = await bridge.authorize(this.#caller, { method: HTTP_METHODS.endSession, target: '', params: new Uint8Array() });
+    const authorized = await this.#authorize(HTTP_METHODS.endSession);
     if (!authorized.ok) return;
     const { permit } = authorized.value;
     const headers = legacyHeaders(authorized.value, fields);
@@ -230,66 +229,16 @@ export class LegacySession {
     wire.open(permit, { method: 'DELETE', headers }, { onHead: () => false, onMessage: ignore, onEnd: ignore, onFail: ignore });
   }
 
+  #authorize(method: string): Promise<Result<Caller, Refusal>> {
+    return this.#options.bridge.authorize(this.#caller, { method, target: '', params: new Uint8Array() });
+  }
+
   #goneRefusal(): Refusal {
     return upstreamFailed('upstream_unreachable', `the server ${this.route.name} ended its session`);
   }
 
-  #open(caller: Caller, lastEventId: string | undefined): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), STREAM_HEAD_MS);
-    const { 'content-type': _type, ...fields } = legacyHeaders(caller, this.fields);
-    const headers = { ...fields, accept: 'text/event-stream', ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) };
-    const stream = this.wire.open(
-      caller.permit,
-      { method: 'GET', headers },
-      {
-        onHead: (status) => {
-          clearTimeout(timer);
-          resolve(status === 200);
-          // It may have come too late for those who waited, but not for others.
-          if (status === 200) this.#streamOpened = promise.then(() => true);
-          return status === 200;
-        },
-        onMessage: (message) => this.#takeOfSession(message),
-        onEnd: () => this.#reopen(),
-        onFail: () => {
-          clearTimeout(timer);
-          resolve(false);
-          this.#reopen();
-        },
-      },
-    );
-    this.#stream = stream;
-    return promise;
-  }
-
-  /** Takes the stream up again when the server ends it, as clients do; for whoever listens that is the end when it cannot be. */
-  #reopen(): void {
-    const stream = this.#stream;
-    if (this.#isOver || this.#streamOpened === undefined) return;
-    this.#reopened += 1;
-    const giveUp = () => {
-      this.#stream = undefined;
-      this.#streamOpened = undefined;
-      for (const listening of [...this.#listenings]) listening.end();
-    };
-    if (this.#reopened > MAX_REOPENED || this.isIdle) return giveUp();
-    setTimeout(
-      () => {
-        if (this.#isOver) return;
-        const question = { method: HTTP_METHODS.stream, target: '', params: new Uint8Array() };
-        this.#options.bridge.authorize(this.#caller, question).then((authorized) => {
-          if (!authorized.ok) return giveUp();
-          this.#streamOpened = this.#open(authorized.value, stream?.lastEventId);
-        }, giveUp);
-      },
-      Math.min(stream?.retryMs ?? REOPEN_MS, MAX_REOPEN_MS),
-    ).unref();
-  }
-
   /** What the server says outside of any call. */
   #takeOfSession(message: Message): void {
-    this.#reopened = 0;
     if (message.kind === 'response') return;
     if (message.kind === 'notification') return this.takeNotification(message);
     const { idJson = 'null', method } = message;

@@ -113,8 +113,10 @@ export class ModernListening {
     if (!opened.ok) return opened;
     // The stream may have gone meanwhile.
     if (this.#stream === undefined) opened.value.abort();
-    else this.#listen = opened.value;
+    this.#listen = opened.value;
     before?.abort();
+    // Its end may have come with its beginning.
+    if (opened.value.isOver) this.#lost();
     return ok(undefined);
   }
 
@@ -134,11 +136,7 @@ export class ModernListening {
     const ended = (refusal: Refusal) => {
       clearTimeout(timer);
       resolve(fail(refusal));
-      if (answer === undefined || this.#listen !== answer) return;
-      // The agent opens its stream again, as it would after any server's end of it.
-      this.#listen = undefined;
-      this.#stream?.close();
-      this.#stream = undefined;
+      if (answer !== undefined && this.#listen === answer) this.#lost();
     };
     const open = wire.open(
       caller.permit,
@@ -159,6 +157,13 @@ export class ModernListening {
     );
     answer = open;
     return promise;
+  }
+
+  /** The agent opens its stream again, as it would after any server's end of it. */
+  #lost(): void {
+    this.#listen = undefined;
+    this.#stream?.close();
+    this.#stream = undefined;
   }
 
   /** Only what was asked for; whether the user may still hear of it is decided where it passes. */

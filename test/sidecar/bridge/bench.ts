@@ -11,8 +11,9 @@ import { type AnswerController, type AnswerHandler, AnswerWithheld } from '../..
 import type { Route } from '../../../sidecar/routes.ts';
 import { SessionSeal } from '../../../sidecar/session-seal.ts';
 
+/** All at one URL: what is registered apart is kept apart all the same. */
 const ROUTES: readonly Route[] = (['modern', 'legacy'] as const).flatMap((bridgeTo) =>
-  ['one', 'two'].map((name) => ({ name: `${bridgeTo}-${name}`, url: new URL(`http://${name}.example/mcp`), bridgeTo })),
+  ['one', 'two'].map((name) => ({ name: `${bridgeTo}-${name}`, url: new URL('http://one.example/mcp'), bridgeTo })),
 );
 
 /** What only the decision makes in the product. */
@@ -40,8 +41,11 @@ export interface Sent {
   readonly isAborted: () => boolean;
 }
 
-/** What a server says to a request: one message, several on a stream that stays open, or an HTTP status. */
-type Says = { readonly message: Message } | { readonly stream: readonly Message[] } | { readonly status: number };
+/** What a server says to a request: one message, several on a stream that stays open (and one more, later), or an HTTP status. */
+type Says =
+  | { readonly message: Message }
+  | { readonly stream: readonly Message[]; readonly later?: readonly [when: Promise<void>, message: Message] }
+  | { readonly status: number };
 
 export const answer = (id: unknown, result: Record<string, unknown>) => ({ jsonrpc: '2.0', id, result });
 
@@ -111,7 +115,10 @@ export class Bench {
         handler.onResponseData?.(controller, Buffer.from(JSON.stringify(said.message)));
       } else {
         begin(200, { 'content-type': 'text/event-stream' });
-        for (const each of said.stream) handler.onResponseData?.(controller, Buffer.from(`data: ${JSON.stringify(each)}\n\n`));
+        const say = (each: Message) => handler.onResponseData?.(controller, Buffer.from(`data: ${JSON.stringify(each)}\n\n`));
+        said.stream.forEach(say);
+        const [when, last] = said.later ?? [];
+        if (last !== undefined) void when?.then(() => say(last));
         return;
       }
       if (!aborted) handler.onResponseEnd?.(controller, {});

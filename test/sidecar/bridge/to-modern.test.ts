@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { answer, Bench, type Got, got, type Message, permit, plain, type Sent } from './bench.ts';
+import { answer, Bench, type Got, got, type Message, permit, plain, type Sent, until } from './bench.ts';
 
 const ACCEPT = { accept: 'application/json, text/event-stream' };
 
@@ -146,5 +146,72 @@ describe('a legacy agent’s call that its modern server asks something about', 
     assert.match(refusal, /did not answer in time/);
     assert.equal((await post(bench, { id: messages[0]?.id, result: {} }, { session })).status, 202);
     assert.equal(bench.sentWith('tools/call').length, 1);
+  });
+});
+
+describe('a legacy agent’s stream at a modern server', () => {
+  const stream = (bench: Bench, session: string, hear?: (messages: readonly Message[]) => void) =>
+    got(
+      (handler) =>
+        bench.leg.stream(permit('modern-one', 'alice'), 'GET', { accept: 'text/event-stream', 'mcp-session-id': session }, handler),
+      hear,
+    );
+  const ACKNOWLEDGED = { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: { notifications: {} } };
+  const updated = (uri: string) => ({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } });
+  const changed = (kind: string) => ({ jsonrpc: '2.0', method: `notifications/${kind}/list_changed` });
+  /** Announces changes of tools, takes subscriptions, and says this on each. */
+  const announcing =
+    (...said: readonly Message[]) =>
+    (request: Sent) => {
+      const { id, method } = request.message;
+      const capabilities = { tools: { listChanged: true }, resources: { subscribe: true } };
+      if (method === 'server/discover') return { message: answer(id, { supportedVersions: ['2026-07-28'], capabilities, ttlMs: 0 }) };
+      return method === 'subscriptions/listen' ? { stream: said } : plain(request);
+    };
+  const subscribe = (uri: string) => ({ id: 3, method: 'resources/subscribe', params: { uri } });
+
+  it('carries what was asked for, and that alone', async (t) => {
+    const bench = new Bench(t);
+    const ask = { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 1 } };
+    bench.says = announcing(ACKNOWLEDGED, ask, updated('note://b'), changed('prompts'), changed('tools'), updated('note://a'));
+    const session = await open(bench);
+    let heard: readonly Message[] = [];
+    const streaming = stream(bench, session, (messages) => {
+      heard = messages;
+    });
+    assert.deepEqual((await post(bench, subscribe('note://a'), { session })).messages[0]?.result, {});
+    assert.deepEqual(
+      bench.sentWith('subscriptions/listen').map(({ message }) => message.params?.['notifications']),
+      [{ toolsListChanged: true }, { toolsListChanged: true, resourceSubscriptions: ['note://a'] }],
+    );
+    await until(() => heard.some(({ params }) => params?.['uri'] === 'note://a'));
+    const [first, second] = bench.sentWith('subscriptions/listen');
+    assert.ok(first?.isAborted(), 'the second took the place of the first');
+    assert.ok(!second?.isAborted());
+    assert.deepEqual(
+      new Set(heard.map(({ method }) => method)),
+      new Set(['notifications/tools/list_changed', 'notifications/resources/updated']),
+    );
+    assert.ok(!heard.some(({ params }) => params?.['uri'] === 'note://b'));
+    const ending = got((handler) => bench.leg.stream(permit('modern-one', 'alice'), 'DELETE', { 'mcp-session-id': session }, handler));
+    assert.equal((await ending).status, 200);
+    await streaming;
+    assert.ok(second?.isAborted());
+  });
+
+  it('ends with the server’s subscription, so that the agent opens another', async (t) => {
+    const bench = new Bench(t);
+    bench.says = announcing(ACKNOWLEDGED, answer('sidegate', { resultType: 'complete' }));
+    const { status, refusal } = await stream(bench, await open(bench));
+    assert.deepEqual([status, refusal], [200, '']);
+  });
+
+  it('stays, and new subscriptions are refused, when the server acknowledges none', async (t) => {
+    const bench = new Bench(t, { answerTimeoutMs: 50 });
+    bench.says = announcing(changed('tools'));
+    const session = await open(bench);
+    void stream(bench, session);
+    assert.match((await post(bench, subscribe('note://a'), { session })).refusal, /did not acknowledge/);
+    assert.equal((await post(bench, PING, { session })).status, 200);
   });
 });
