@@ -269,6 +269,8 @@ export function refusalForStatus(status: number, server: string): Refusal | unde
   if (status > 599) return upstreamFailed('upstream_answer', `the server ${server} answered with a status that HTTP does not have`);
   // A 401 would make the agent's SDK start OAuth against localhost.
   if (status === 401) return upstreamFailed('upstream_credential', `the server ${server} did not accept the credential it was given`);
+  // Only a proxy asks so. A captured agent would take it for the sidecar's, and show it another credential.
+  if (status === 407) return upstreamFailed('upstream_answer', `the server ${server} answered as only a proxy may`);
   // A redirect would lead the agent around the sidecar.
   if (status >= 300 && status < 400 && status !== 304)
     return upstreamFailed('upstream_redirect', `the server ${server} answered with a redirect, which is not followed`);

@@ -145,6 +145,14 @@ describe('servers that misbehave', () => {
     assert.equal(rpcError(answer)?.code, 5020);
   });
 
+  it('keeps a proxy’s 407 from the agent, since only the sidecar is one', async () => {
+    upstream.behave((_request, response) => void response.writeHead(407, { 'proxy-authenticate': 'Basic' }).end());
+    const answer = await post(call('safe'));
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers['proxy-authenticate'], undefined);
+    assert.equal(rpcError(answer)?.code, 5020);
+  });
+
   it('does not follow or pass on a redirect', async () => {
     upstream.behave((_request, response) => void response.writeHead(307, { location: 'http://127.0.0.1:1/steal' }).end());
     const answer = await post(call('safe'));
