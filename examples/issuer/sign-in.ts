@@ -37,8 +37,13 @@ class Browser {
     }
     const location = response.headers.get('location');
     const body = await response.text();
-    if (location === null && response.status < 500) throw new SignInError(`the issuer refuses: ${body.slice(0, 200)}`);
-    if (location === null) throw new SignInError(`the issuer failed with HTTP status ${response.status}`);
+    if (location === null) {
+      // A sentence is for whoever signs in; a page is for a browser.
+      const isSentence = response.headers.get('content-type')?.startsWith('text/plain') === true;
+      throw new SignInError(
+        isSentence ? `the issuer refuses: ${body.slice(0, 200)}` : `the issuer answered with HTTP status ${response.status}`,
+      );
+    }
     return new URL(location, url);
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { call, rpcError, send } from '../support/mcp-request.ts';
+import { call, MCP_HEADERS, rpcError, send } from '../support/mcp-request.ts';
 import { json } from '../support/upstream.ts';
 import { alice, assertRefused, gate, post, upstream } from './attacks/attacked-gate.ts';
 
@@ -137,6 +137,19 @@ describe('answers that two readers could read differently', () => {
 });
 
 describe('servers that misbehave', () => {
+  for (const method of ['POST', 'GET', 'DELETE'] as const) {
+    it(`cannot switch protocols in answer to a ${method}`, async () => {
+      upstream.behave((_request, response) => {
+        response.socket?.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: anything\r\n\r\nnot HTTP any more');
+      });
+      const headers = { ...MCP_HEADERS, authorization: `Bearer ${alice}` };
+      const answer = await send(gate.port, { method, path: '/files/mcp', headers, ...(method === 'POST' && { body: call('safe') }) });
+      assert.equal(rpcError(answer)?.code, 5020);
+      assert.doesNotMatch(answer.text, /not HTTP/);
+      assert.equal(upstream.arrived.length, 1);
+    });
+  }
+
   it('keeps a 401 and its challenge from the agent', async () => {
     upstream.behave((_request, response) => void response.writeHead(401, { 'www-authenticate': 'Bearer realm="x"' }).end());
     const answer = await post(call('safe'));

@@ -7,6 +7,7 @@ import { type Arrived, json, startUpstream, type Upstream } from '../support/ups
 
 const POLICIES = `
 permit (principal, action == Action::"CallUndeclaredTool", resource in Server::"files");
+permit (principal, action == Action::"CallUndeclaredTool", resource in Server::"other");
 @id("may-elicit")
 permit (principal, action == Action::"AskClient", resource == Method::"files/elicitation/create");
 permit (principal, action == Action::"ReadResource", resource) when { resource.uri like "file:///public/*" };
@@ -182,6 +183,33 @@ describe('a modern result that asks for input', () => {
     );
     assert.equal(rpcError(await post(body, { headers }))?.code, 5020);
   });
+});
+
+describe('an error that makes the agent open a page (2025-11-25, URL elicitation)', () => {
+  const elicitations = [{ mode: 'url', elicitationId: 'e-1', url: 'https://example.com/sign-in', message: 'Sign in' }];
+  const required = { jsonrpc: '2.0', id: 1, error: { code: -32042, message: 'This needs more information.', data: { elicitations } } };
+  const asJson = () => upstream.behave((_request, response) => json(response, required));
+  const asStream = () =>
+    upstream.behave((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${JSON.stringify(required)}\n\n`);
+    });
+
+  for (const [how, answer] of [
+    ['as JSON', asJson],
+    ['in an event stream', asStream],
+  ] as const) {
+    it(`passes as it is where the server may elicit: ${how}`, async () => {
+      answer();
+      assert.ok((await post(call('x'))).text.includes(JSON.stringify(required)));
+    });
+
+    it(`is replaced by a denial where it may not: ${how}`, async () => {
+      answer();
+      const { text } = await post(call('x'), { server: 'other' });
+      assert.match(text, /"code":4030/);
+      assert.doesNotMatch(text, /-32042|example\.com|Sign in/);
+    });
+  }
 });
 
 describe('subscriptions', () => {

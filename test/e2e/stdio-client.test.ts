@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Client as ClientV2, type VersionNegotiationMode } from '@modelcontextprotocol/client';
 import { StdioClientTransport as StdioV2 } from '@modelcontextprotocol/client/stdio';
@@ -157,6 +159,44 @@ describe('sidegate sidecar stdio', () => {
   it('hands a refusal of the handshake to the client', async () => {
     await assert.rejects(v1('everything', undefined), { code: 4030 });
     await assert.rejects(v1('nowhere', 'alice'), /no MCP server is registered/);
+  });
+
+  /** What comes out when all of the input is there at once, and nothing after it. */
+  async function piped(server: string, messages: readonly unknown[]): Promise<unknown[]> {
+    const { command, args, env } = await program(server, 'alice');
+    const child = spawn(command, args, { env: { PATH: process.env['PATH'], ...env }, stdio: ['pipe', 'pipe', 'ignore'] });
+    child.stdin.end(messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
+    const lines = (await text(child.stdout)).split('\n').filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line));
+  }
+
+  const call = (id: number, name: string, args: unknown, meta = {}) => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { name, arguments: args, ...meta },
+  });
+
+  it('answers what was asked before the client closed its input', async () => {
+    const initialize = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: CLIENT_INFO },
+    };
+    const slow = call(2, 'trigger-long-running-operation', { duration: 1, steps: 1 });
+    const answers = await piped('everything', [initialize, { jsonrpc: '2.0', method: 'notifications/initialized' }, slow]);
+    const ids = answers.flatMap((answer) => (answer as { id?: number }).id ?? []);
+    assert.deepEqual(ids, [1, 2], JSON.stringify(answers));
+  });
+
+  it('does so in the modern era, and waits for no subscription', async () => {
+    const META = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} };
+    const notifications = { toolsListChanged: true };
+    const listen = { jsonrpc: '2.0', id: 'l', method: 'subscriptions/listen', params: { notifications, _meta: META } };
+    const answers = await piped('modern', [listen, call(3, 'echo', { message: 'last words' }, { _meta: META })]);
+    const answer = answers.find((one) => (one as { id?: unknown }).id === 3);
+    assert.equal(textOf((answer as { result?: unknown } | undefined)?.result), 'last words');
   });
 
   it('ends the session when the client closes its input', async () => {

@@ -8,13 +8,23 @@ import { echoResult, startUpstream, type Upstream } from '../support/upstream.ts
 
 const POLICIES = 'permit (principal, action == Action::"CallUndeclaredTool", resource in Server::"files");';
 
+/** Requests without a message, whose agent goes away. Each has a server of its own, so that no other record is taken for its own. */
+const ABANDONED = [
+  { server: 'open-stream', name: 'a GET stream that is open', method: 'GET', recordedAs: 'http/stream' },
+  { server: 'silent-stream', name: 'a GET stream that the server never opened', method: 'GET', recordedAs: 'http/stream' },
+  { server: 'silent-end', name: 'a DELETE that the server never answered', method: 'DELETE', recordedAs: 'http/end-session' },
+] as const;
+
 let upstream: Upstream;
 let gate: Gate;
 let authorization: string;
 
 before(async () => {
   upstream = await startUpstream();
-  gate = await startGate({ servers: { files: upstream.url }, policies: POLICIES });
+  gate = await startGate({
+    servers: Object.fromEntries(['files', ...ABANDONED.map(({ server }) => server)].map((name) => [name, upstream.url])),
+    policies: POLICIES,
+  });
   authorization = `Bearer ${await gate.token('alice')}`;
 });
 
@@ -49,7 +59,7 @@ function open(
   });
 }
 
-async function until(condition: () => boolean, limitMs = 2_000): Promise<void> {
+async function until(condition: () => boolean, limitMs = 20_000): Promise<void> {
   const start = performance.now();
   while (!condition()) {
     assert.ok(performance.now() - start < limitMs, 'in time');
@@ -165,6 +175,35 @@ describe('an agent that goes away', () => {
     leave();
     await until(() => upstream.abandoned.length === 1);
   });
+
+  for (const { server, name, method, recordedAs } of ABANDONED) {
+    it(`leaves one record: of ${name}`, async () => {
+      const opens = server === 'open-stream';
+      const stored = () => gate.audit().filter((record) => record.server === server);
+      upstream.behave((request, response) => {
+        if (request.method === 'POST') return echoResult(request, response);
+        if (opens) response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+      });
+      const headers = { host: 'localhost', authorization, accept: 'text/event-stream' };
+      const outgoing = httpRequest({ host: '127.0.0.1', port: gate.port, path: `/${server}/mcp`, method, headers });
+      const isOpen = opens ? new Promise((resolve) => outgoing.on('response', resolve)) : undefined;
+      outgoing.on('error', () => {});
+      outgoing.end();
+      await until(() => upstream.arrived.length === 1);
+      await isOpen;
+      outgoing.destroy();
+      await until(() => upstream.abandoned.length === 1);
+      await until(() => stored().length > 0);
+      // A second record of it would come before that of a later call.
+      const marker = `after ${name}`;
+      await send(gate.port, { path: '/files/mcp', headers: { ...MCP_HEADERS, authorization }, body: call(marker) });
+      await until(() => gate.audit().some(({ target }) => target === marker));
+      assert.deepEqual(
+        stored().map(({ method, effect, outcome }) => [method, effect, outcome]),
+        [[recordedAs, 'allow', 'cancelled']],
+      );
+    });
+  }
 });
 
 describe('trace context', () => {

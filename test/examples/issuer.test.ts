@@ -63,7 +63,13 @@ describe('the example issuer', () => {
       user: 'mallory',
       message: /no user "mallory"; there are: alice, bob/,
     },
-    { case: 'the client is unknown', clientId: 'somebody', resource: SIDEGATE_RESOURCE, user: 'alice', message: /^\/auth answered 400/ },
+    {
+      case: 'the client is unknown',
+      clientId: 'somebody',
+      resource: SIDEGATE_RESOURCE,
+      user: 'alice',
+      message: /^the issuer answered with HTTP status 400$/,
+    },
   ];
   for (const { case: name, clientId, resource, user, message } of refused) {
     it(`refuses when ${name}`, async () => {

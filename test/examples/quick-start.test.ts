@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -128,6 +128,22 @@ describe('the quick start', { timeout: TIMEOUT_MS }, () => {
       second.stderr,
       /^quick start: a quick start is running already \(pid \d+, in .*\): end it first, or run another beside it: `npm start -- --ports auto --state-dir DIR`\n$/,
     );
+
+    const usualPorts = await start(MAIN, ['--once', '--state-dir', stateDir]).ended;
+    assert.deepEqual([usualPorts.code, usualPorts.stderr], [1, second.stderr], 'and nothing about ports');
+
+    assert.ok(child.stderr !== null);
+    const policies = join(stateDir, 'bundle/policies/tickets.cedar');
+    const original = readFileSync(policies, 'utf8');
+    const refused = shows(
+      child.stderr,
+      /policy bundle refused: policies\/tickets\.cedar:1: .*\n(?:policy bundle refused: .*\n)*the policies before stay in force: revision [0-9a-f]{12}\n/,
+    );
+    writeFileSync(policies, `permit (principal, wrong);\n${original}`);
+    await refused;
+    const replaced = shows(child.stderr, /policy bundle replaced: revision [0-9a-f]{12} is in force\n/);
+    writeFileSync(policies, `${original}\n// Mended.\n`);
+    await replaced;
 
     child.kill('SIGINT');
     const { code, stderr } = await ended;

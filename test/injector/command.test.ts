@@ -65,9 +65,21 @@ const failures: readonly (readonly [string, readonly string[], number, RegExp])[
     'settings that are missing, all at once',
     ['inject', '-f', at('pod.yaml')],
     1,
-    /SIDECAR_IMAGE is required; SIDEGATE_POLICY_ADDRESS is .*; SIDEGATE_POLICY_CA_FILE is/,
+    /: --image \(SIDEGATE_SIDECAR_IMAGE\) is required; --policy-address \(SIDEGATE_POLICY_ADDRESS\) is required; --policy-ca-file \(SIDEGATE_POLICY_CA_FILE\) is required\n$/,
   ],
   ['a file that is missing', ['inject', '-f', at('none.yaml'), ...OPTIONS], 1, /none\.yaml: no such file/],
+  [
+    'a malformed option',
+    ['inject', '-f', at('pod.yaml'), ...OPTIONS, '--policy-address', 'nowhere'],
+    1,
+    /: --policy-address \(SIDEGATE_POLICY_ADDRESS\): "nowhere" is not host:port/,
+  ],
+  [
+    'a CA file that is missing',
+    ['inject', '-f', at('pod.yaml'), ...OPTIONS, '--policy-ca-file', at('none.crt')],
+    1,
+    /: --policy-ca-file \(SIDEGATE_POLICY_CA_FILE\): cannot read .*none\.crt: no such file/,
+  ],
   [
     'a CA file without certificates',
     ['inject', '-f', at('pod.yaml'), ...OPTIONS, '--policy-ca-file', at('pod.yaml')],
