@@ -22,6 +22,8 @@ export function legacyRequest(message: Message, number: number): Uint8Array {
         [META.logLevel]: null,
         ...(hasToken && { progressToken: String(number) }),
       },
+      // A task would be the agent's to ask after, in a way that its era does not have.
+      ...(message.method === 'tools/call' && { task: null }),
       inputResponses: null,
       requestState: null,
     },

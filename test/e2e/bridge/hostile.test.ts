@@ -232,7 +232,11 @@ describe('a hostile modern server and a legacy agent', () => {
       'forbid (principal, action == Action::"CallUndeclaredTool", resource) when { resource.name == "late" };',
     );
     behave((request, response) => json(response, { jsonrpc: '2.0', id: said(request).id, result }));
-    while (last(await call(session, 'tools/call', { name: 'late', arguments: {} })).error?.code !== 4030) await sleep(50);
+    const isDenied = async () => last(await call(session, 'tools/call', { name: 'late', arguments: {} })).error?.code === 4030;
+    for (let tries = 0; !(await isDenied()); tries += 1) {
+      assert.ok(tries < 400, 'policy was not changed in time');
+      await sleep(50);
+    }
     upstream.arrived.length = 0;
     assert.equal((await post(session, { jsonrpc: '2.0', id: asked.id, result: { action: 'accept', content: {} } })).status, 202);
     assert.equal((await next()).error?.code, 4030);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LOG_LEVEL_META_KEY } from '@modelcontextprotocol/client';
 import { type Gate, startGate } from '../../support/gate.ts';
 import { type LegacyServer, startLegacyServer } from '../../support/legacy-server.ts';
@@ -168,7 +169,8 @@ describe('an agent of 2026-07-28 at a server that speaks only the revisions befo
       assert.match(text(await client.inbox.next('notifications/tools/list_changed')), /subscriptionId/);
       assert.ok(!client.inbox.received.some(({ method, params }) => /prompts/.test(method) || text(params).includes('closed')));
       await subscription.close();
-      while (server.subscribed().length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (let tries = 0; server.subscribed().length > 0 && tries < 1_000; tries += 1) await sleep(10);
+      assert.deepEqual(server.subscribed(), []);
     }));
 
   it('is governed as it would be without translation', () =>
