@@ -9,7 +9,7 @@ import { listenForServer } from './for-server.ts';
 import { type FromServer, fromServer } from './from-server.ts';
 import { federatedUri } from './names.ts';
 import type { Reach } from './reach.ts';
-import { isObject } from './values-at.ts';
+import { isObject, readMessage } from './values-at.ts';
 
 export interface ListeningOptions {
   readonly sink: EventSink;
@@ -77,7 +77,7 @@ export class Listening {
     const answer = sent.value;
     if (!isEventStream(answer.headers)) {
       const response = await responseIn(answer);
-      const message: unknown = response === undefined ? undefined : JSON.parse(Buffer.from(response).toString());
+      const message: unknown = response === undefined ? undefined : readMessage(response);
       const failure = failureIn(message);
       return failure === undefined ? { kind: 'idle' } : { kind: 'failed', failure };
     }
