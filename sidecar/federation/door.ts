@@ -199,14 +199,12 @@ export class Door {
     });
     try {
       const failures = await listening.begin();
-      if (failures.length > 0) {
-        gone.abort();
-        return nobody(exchange, failures);
-      }
+      if (failures.length > 0) return nobody(exchange, failures);
       await closed(exchange);
       return 'passed';
     } finally {
       silence();
+      gone.abort();
     }
   }
 

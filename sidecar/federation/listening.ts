@@ -51,7 +51,7 @@ export class Listening {
   /** Begins the subscription. Settles with every server's failure when none of them took part, and with none when the stream is open. */
   async begin(): Promise<readonly Failure[]> {
     const { servers, sink, kinds, timeoutMs } = this.#options;
-    const parts = await forEachOf(servers, (server) => within(this.#listenTo(server), timeoutMs));
+    const parts = await forEachOf(servers, (server) => within(this.#listenTo(server), timeoutMs).catch(() => undefined));
     const failures = parts.flatMap((part) => (part === undefined ? [NO_ANSWER] : part.kind === 'failed' ? [part.failure] : []));
     if (failures.length === servers.length && servers.length > 0) return failures;
     sink.open();
