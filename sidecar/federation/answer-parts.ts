@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { EventStreamReader, type StreamPart } from '../mcp/sse.ts';
 import { isEventStream } from '../relay.ts';
+import { readMessage } from './values-at.ts';
 
 /** More than any single answer may have, so that the limits of the request path are what counts. */
 const MAX_EVENT_BYTES = 268_435_456;
@@ -40,7 +41,7 @@ export async function responseIn(answer: IncomingMessage): Promise<Uint8Array | 
     const { value, done } = await parts.next();
     if (done === true) return undefined;
     if (value.data === undefined || value.data.length === 0) continue;
-    if (Object.hasOwn(JSON.parse(Buffer.from(value.data).toString()) as object, 'method')) continue;
+    if (Object.hasOwn(readMessage(value.data) as object, 'method')) continue;
     // Breaking off what follows would look like an agent that went away.
     void drain(parts);
     return value.data;

@@ -8,6 +8,7 @@ import { withCursor } from './for-server.ts';
 import type { ListCursors, PendingServer } from './list-cursor.ts';
 import { mergePages, readPage } from './merged-list.ts';
 import type { Reach } from './reach.ts';
+import { readMessage } from './values-at.ts';
 
 export interface AskOptions {
   readonly reach: Reach;
@@ -38,7 +39,7 @@ export async function askAll<T extends { readonly server: string }>(
     const response = await responseIn(sent.value);
     if (response === undefined) return fail(NO_ANSWER);
     answeredBytes += response.length;
-    const failure = failureIn(JSON.parse(Buffer.from(response).toString()));
+    const failure = failureIn(readMessage(response));
     return failure === undefined ? ok(response) : fail(failure);
   };
   const asked = await forEachOf(servers, async (of) => {

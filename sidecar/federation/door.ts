@@ -19,6 +19,7 @@ import { passOn } from './pass-on.ts';
 import { type Reach, StatelessReach } from './reach.ts';
 import { closed, kindsOf, nobody, sendJson, unknownMethod, unknownName } from './replies.ts';
 import type { FederatedSession } from './sessions.ts';
+import { readMessage } from './values-at.ts';
 import type { MessageVisit, Visit } from './visit.ts';
 
 /** Methods of an endpoint that shows only tools. */
@@ -165,7 +166,7 @@ export class Door {
     const servers = serversOf(endpoint, this.#options.serverNames()).map((server) => ({ server }));
     const { answers, failures } = await askAll(servers, () => body, this.#ask(visit, undefined));
     if (answers.length === 0) return nobody(exchange, failures);
-    const responses = answers.map(({ response }) => JSON.parse(Buffer.from(response).toString()) as unknown);
+    const responses = answers.map(({ response }) => readMessage(response));
     sendJson(exchange, discoverBody(responses, failures, { endpoint, idJson: exchange.idJson ?? 'null' }));
     return 'passed';
   }
@@ -198,14 +199,12 @@ export class Door {
     });
     try {
       const failures = await listening.begin();
-      if (failures.length > 0) {
-        gone.abort();
-        return nobody(exchange, failures);
-      }
+      if (failures.length > 0) return nobody(exchange, failures);
       await closed(exchange);
       return 'passed';
     } finally {
       silence();
+      gone.abort();
     }
   }
 

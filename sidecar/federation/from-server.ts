@@ -44,6 +44,7 @@ const NAMES_IN_RESULTS: readonly Path[] = [
   ['result', 'prompts', '*', 'name'],
   ['result', 'taskId'],
   ['result', 'task', 'taskId'],
+  ['result', 'tasks', '*', 'taskId'],
   ['result', ...RELATED_TASK],
 ];
 

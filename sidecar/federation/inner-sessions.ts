@@ -4,7 +4,7 @@ import type { InnerCalls } from '../inner-calls.ts';
 import { responseIn } from './answer-parts.ts';
 import { type Failure, failureIn, NO_ANSWER } from './failure.ts';
 import { answerOf, type Part, partHeadersFor, pathOf } from './reach.ts';
-import { isObject } from './values-at.ts';
+import { isObject, readMessage } from './values-at.ts';
 
 /** The session of one agent with one server. */
 export interface InnerSession {
@@ -111,7 +111,7 @@ export class InnerSessions {
     const body = Buffer.from(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${this.#params}}`);
     const answer = await this.#innerCalls.call({ method: 'POST', path: pathOf(server), headers: fields, body });
     const response = await responseIn(answer);
-    const message: unknown = response === undefined ? undefined : JSON.parse(Buffer.from(response).toString());
+    const message: unknown = response === undefined ? undefined : readMessage(response);
     const failure = failureIn(message);
     if (failure !== undefined) return fail(failure);
     const result = (message as { readonly result: Readonly<Record<string, unknown>> }).result;

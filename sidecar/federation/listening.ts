@@ -9,7 +9,7 @@ import { listenForServer } from './for-server.ts';
 import { type FromServer, fromServer } from './from-server.ts';
 import { federatedUri } from './names.ts';
 import type { Reach } from './reach.ts';
-import { isObject } from './values-at.ts';
+import { isObject, readMessage } from './values-at.ts';
 
 export interface ListeningOptions {
   readonly sink: EventSink;
@@ -51,7 +51,7 @@ export class Listening {
   /** Begins the subscription. Settles with every server's failure when none of them took part, and with none when the stream is open. */
   async begin(): Promise<readonly Failure[]> {
     const { servers, sink, kinds, timeoutMs } = this.#options;
-    const parts = await forEachOf(servers, (server) => within(this.#listenTo(server), timeoutMs));
+    const parts = await forEachOf(servers, (server) => within(this.#listenTo(server), timeoutMs).catch(() => undefined));
     const failures = parts.flatMap((part) => (part === undefined ? [NO_ANSWER] : part.kind === 'failed' ? [part.failure] : []));
     if (failures.length === servers.length && servers.length > 0) return failures;
     sink.open();
@@ -77,7 +77,7 @@ export class Listening {
     const answer = sent.value;
     if (!isEventStream(answer.headers)) {
       const response = await responseIn(answer);
-      const message: unknown = response === undefined ? undefined : JSON.parse(Buffer.from(response).toString());
+      const message: unknown = response === undefined ? undefined : readMessage(response);
       const failure = failureIn(message);
       return failure === undefined ? { kind: 'idle' } : { kind: 'failed', failure };
     }

@@ -1,5 +1,6 @@
 import { elementPlaces, findMember, type MarkedText, type MemberPlace, ROOT } from '../../extauthz/api/json-members.ts';
-import type { Span } from '../../extauthz/api/json-structure.ts';
+import { type Span, utf8Text } from '../../extauthz/api/json-structure.ts';
+import { parseJsonValue } from '../../extauthz/api/json-value.ts';
 
 /** Member names from the outermost object inwards; `*` stands for every element of an array. */
 export type Path = readonly string[];
@@ -32,6 +33,11 @@ function collect(text: MarkedText, place: MemberPlace, value: unknown, path: Pat
     if (member === undefined) throw new RangeError('the places of the members do not fit the members');
     collect(text, member, value[step], path, depth + 1, found);
   }
+}
+
+/** A message that the request path has read before. */
+export function readMessage(bytes: Uint8Array): unknown {
+  return parseJsonValue(utf8Text(bytes));
 }
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

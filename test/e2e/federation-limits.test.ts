@@ -13,7 +13,7 @@ before(async () => {
   to = await startFederatedGate(['alpha', 'beta', 'slow'], {
     policies: POLICIES,
     sidecarEnv: {
-      SIDEGATE_FEDERATION_TIMEOUT_MS: '1500',
+      SIDEGATE_FEDERATION_TIMEOUT_MS: '3000',
       SIDEGATE_FEDERATION_MAX_SESSIONS: '2',
       SIDEGATE_FEDERATION_IDLE_MS: '60000',
       SIDEGATE_MAX_BODY_BYTES: String(MAX_BYTES),

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { type FederatedGate, INITIALIZE, rpc, startFederatedGate } from '../support/federated-gate.ts';
 import type { Answer } from '../support/mcp-request.ts';
+import type { Message } from '../support/scripted-server.ts';
 import { json } from '../support/upstream.ts';
 
 const POLICIES = `
@@ -180,13 +182,36 @@ for (const [era, ask] of ERAS) {
       assert.equal(rpc(await ask('tools/list', { cursor: `${cursor.slice(0, -1)}A` })).error?.code, -32602);
     });
 
-    it('leaves a server out that fails, and counts it without naming it', async () => {
-      b2().results.set('tools/list', (_message: unknown, response: { destroy(): void }) => response.destroy());
-      const answer = await ask('tools/list');
-      assert.deepEqual(names(answer), ['9lives.open', 'alpha.open']);
-      assert.equal(rpc(answer).result._meta['sidegate/unavailable'], 1);
-      assert.doesNotMatch(answer.text, /b2/);
-    });
+    for (const [how, answer] of [
+      ['goes away', (_message: unknown, response: ServerResponse) => response.destroy()],
+      [
+        'answers with a page',
+        (_message: unknown, response: ServerResponse) => response.writeHead(502, { 'content-type': 'text/html' }).end('<p>b2'),
+      ],
+      [
+        'answers with an error',
+        ({ id }: Message, response: ServerResponse) => json(response, { jsonrpc: '2.0', id, error: { code: 1, message: 'b2' } }),
+      ],
+      [
+        'answers with no list',
+        ({ id }: Message, response: ServerResponse) => json(response, { jsonrpc: '2.0', id, result: { tools: 'b2' } }),
+      ],
+      [
+        'answers another request',
+        (_message: unknown, response: ServerResponse) => json(response, { jsonrpc: '2.0', id: 'b2', result: { tools: [] } }),
+      ],
+      [
+        'has a stream that ends',
+        (_message: unknown, response: ServerResponse) => response.writeHead(200, { 'content-type': 'text/event-stream' }).end(':b2\n\n'),
+      ],
+    ] as const)
+      it(`leaves a server out that ${how}, and counts it without naming it`, async () => {
+        b2().results.set('tools/list', answer);
+        const listed = await ask('tools/list');
+        assert.deepEqual(names(listed), ['9lives.open', 'alpha.open']);
+        assert.equal(rpc(listed).result._meta['sidegate/unavailable'], 1);
+        assert.doesNotMatch(listed.text, /b2/);
+      });
 
     it('counts nothing where a server has no such list', async () => {
       b2().results.delete('prompts/list');

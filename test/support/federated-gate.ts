@@ -51,7 +51,7 @@ export function rpc({ text }: Answer): RpcMessage {
 }
 
 export async function until<T>(find: () => T | undefined | false): Promise<T> {
-  for (let tries = 0; tries < 1_000; tries += 1) {
+  for (let tries = 0; tries < 3_000; tries += 1) {
     const found = find();
     if (found !== undefined && found !== false) return found;
     await sleep(10);

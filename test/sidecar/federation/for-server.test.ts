@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { parseJsonRpc } from '../../../extauthz/api/json-rpc.ts';
 import { addresseeOf, forServer, listenForServer, responseForServer, withCursor } from '../../../sidecar/federation/for-server.ts';
 
@@ -15,6 +16,23 @@ const message = (method: string, params: string) => `{"jsonrpc":"2.0","id":1,"me
 const RELATED = (id: string) => `"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"${id}"}}`;
 
 describe('messages for a server', () => {
+  it('say nothing else than before, whatever is in them', () => {
+    // The parser keeps U+10FFFD for itself.
+    const names = fc.string({ unit: 'binary', minLength: 1 }).filter((name) => name.isWellFormed() && !name.includes('\u{10fffd}'));
+    const args = fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.oneof(fc.string(), fc.double({ noNaN: true }), fc.boolean()));
+    fc.assert(
+      fc.property(fc.stringMatching(/^[a-z0-9-]{1,9}$/), names, args, fc.boolean(), (server, own, given, nameFirst) => {
+        const name = `${server}.${own}`;
+        const params = nameFirst ? { name, arguments: given } : { arguments: given, name };
+        const sent = { jsonrpc: '2.0', id: 1, method: 'tools/call', params };
+        const got = addressed(JSON.stringify(sent));
+        assert.equal(got?.server, server);
+        assert.deepEqual(JSON.parse(got.text), JSON.parse(JSON.stringify({ ...sent, params: { ...params, name: own } })));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   for (const [method, params, server, want] of [
     ['tools/call', '{"name":"s.t","arguments":{"name":"s.t"}}', 's', '{"name":"t","arguments":{"name":"s.t"}}'],
     ['tools/call', '{ "arguments":{"name":"s.t"}, "name" : "s\\u002et.u" }', 's', '{ "arguments":{"name":"s.t"}, "name" : "t.u" }'],
