@@ -5,7 +5,6 @@ import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Admitted, conversationOf, ownerOf } from './admitted.ts';
 import type { Answers } from './answers.ts';
-import { auditRecord, upstreamMs } from './audit/record.ts';
 import type { AuditSpool } from './audit/spool.ts';
 import type { Decider, Question } from './authz/decide.ts';
 import type { Batches } from './batches.ts';
@@ -18,8 +17,10 @@ import { isBatch } from './mcp/batch.ts';
 import { FILTERED_LISTS } from './mcp/list-filter.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Era } from './mcp/protocol-version.ts';
+import type { MessageSpans } from './message-spans.ts';
 import type { Permit } from './permit.ts';
 import { checkFields, readBody } from './receive.ts';
+import type { Recorder } from './recorder.ts';
 import type { Relay } from './relay.ts';
 import type { RequestStates } from './request-states.ts';
 import { refuse, rescue } from './rescue.ts';
@@ -27,7 +28,7 @@ import { keepsCredential, type Route, type Routes } from './routes.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
 import { isAboutTasks, type TaskDecided, type Tasks } from './tasks.ts';
-import type { MessageSpans, MessageTelemetry } from './telemetry.ts';
+import type { MessageTelemetry } from './telemetry.ts';
 import type { ToolSchemas } from './tool-schemas.ts';
 import type { Upstreams } from './upstream/forward.ts';
 import { upstreamHeaders } from './upstream/headers.ts';
@@ -50,6 +51,7 @@ export interface PipelineOptions {
   readonly batches: Batches;
   readonly spool: AuditSpool;
   readonly telemetry: MessageTelemetry;
+  readonly recorder: Recorder;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -121,7 +123,7 @@ export class Pipeline {
     const inbound = parsed.value;
 
     const traceparent = inbound.message.kind === 'response' ? undefined : inbound.message.meta?.['traceparent'];
-    const spans = telemetry.start(exchange, typeof traceparent === 'string' ? traceparent : undefined, fieldText(request, 'traceparent'));
+    const spans = telemetry.start(typeof traceparent === 'string' ? traceparent : undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
 
     const admitted = await this.#admit(exchange, route.value, inbound.era, spans);
@@ -147,14 +149,14 @@ export class Pipeline {
     const route = this.#route(exchange);
     if (!route.ok) return refuse(exchange, route.failure);
     if (route.value.isMetadata === true) exchange.method = HTTP_METHODS.resourceMetadata;
-    const spans = telemetry.start(exchange, undefined, fieldText(request, 'traceparent'));
+    const spans = telemetry.start(undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
     const admitted = await this.#admit(exchange, route.value, 'legacy', spans);
     if (!admitted.ok) return refuse(exchange, admitted.failure);
 
     if (exchange.response.destroyed) return GONE;
     const { permit } = admitted.value;
-    const headers = this.#upstreamHeaders(admitted.value, telemetry.forward(spans, exchange));
+    const headers = this.#upstreamHeaders(admitted.value, telemetry.forward(spans));
     const relay = this.#streamRelay(admitted.value);
     exchange.forwardedAtMs = clock.monotonicMs();
     passThrough.forward(permit, headers, request, response, relay);
@@ -276,7 +278,7 @@ export class Pipeline {
           ? subscribedKinds(message.kind === 'response' ? undefined : message.params?.['notifications'])
           : [],
     });
-    const traceparent = telemetry.forward(spans, exchange);
+    const traceparent = telemetry.forward(spans);
     const judged = message.kind === 'response' ? body : withTraceparent(body, message, traceparent);
     exchange.forwardedAtMs = clock.monotonicMs();
     upstreams.forward(permit, this.#upstreamHeaders(admitted, traceparent), judged, relay);
@@ -289,11 +291,8 @@ export class Pipeline {
   }
 
   #record(exchange: Exchange, spans: MessageSpans | undefined, ending: Ending): void {
-    const { clock, telemetry, spool } = this.#options;
-    const endedAtMs = clock.monotonicMs();
-    const ended = spans ?? telemetry.start(exchange, undefined, undefined);
-    telemetry.end(ended, exchange, ending, endedAtMs, upstreamMs(exchange, endedAtMs));
-    spool.add(auditRecord(exchange, ending, ended.server.spanContext(), endedAtMs));
+    const { clock, telemetry, recorder } = this.#options;
+    recorder.add({ exchange, spans: spans ?? telemetry.start(undefined, undefined), ending, endedAtMs: clock.monotonicMs() });
   }
 }
 

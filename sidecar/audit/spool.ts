@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AuditRecord } from '../../extauthz/api/audit-record.ts';
 import type { Logger } from '../../runtime/logger.ts';
 
-const GATHER_MS = 20;
+/** With the 5 ms for which records are gathered before they come here, a kill loses the last 20. */
+const GATHER_MS = 15;
 const RETRY_MS = 500;
 const MAX_BATCH_RECORDS = 500;
 const REFUSALS_KEPT = 1_000;
@@ -67,13 +67,13 @@ export class AuditSpool {
     return this.backlog >= this.#options.backlogLimit;
   }
 
-  /** Takes a record. Far beyond the limit, where only refusals can come from, it is dropped and logged: they must not fill the disk. */
-  add(record: AuditRecord): void {
+  /** Takes a record as JSON. Far beyond the limit, where only refusals can come from, it is dropped and logged: they must not fill the disk. */
+  add(record: string): void {
     if (this.backlog >= this.#options.backlogLimit + REFUSALS_KEPT) {
       this.#options.logger.warn({ record }, 'an audit record was dropped: too many are waiting');
       return;
     }
-    this.#gathered.push(Buffer.from(JSON.stringify(record)));
+    this.#gathered.push(Buffer.from(record));
     if (this.#gathered.length >= MAX_BATCH_RECORDS) this.#close();
     else this.#gatherTimer ??= setTimeout(() => this.#close(), GATHER_MS);
   }

@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AuditRecord } from '../../../extauthz/api/audit-record.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { AuditSpool } from '../../../sidecar/audit/spool.ts';
 
 const logger = createLogger('test', 'silent');
-const record = (id: string) => ({ id }) as AuditRecord;
+const record = (id: string) => JSON.stringify({ id });
 const ids = (records: readonly Uint8Array[]) => records.map((bytes) => JSON.parse(Buffer.from(bytes).toString()).id);
 
 describe('audit spool', () => {
