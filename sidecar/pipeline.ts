@@ -112,6 +112,7 @@ export class Pipeline {
     const { config, telemetry } = this.#options;
     const body = await this.#receive(exchange, config.maxBodyBytes);
     if (!body.ok) return refuse(exchange, body.failure);
+    exchange.requestBytes = body.value.length;
     if (isBatch(body.value, fieldText(request, 'mcp-protocol-version'))) {
       const refusal = await this.#options.batches.answer(exchange, body.value);
       return refusal && refuse(exchange, refusal);
@@ -126,7 +127,8 @@ export class Pipeline {
     const spans = telemetry.start(typeof traceparent === 'string' ? traceparent : undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
 
-    const admitted = await this.#admit(exchange, route.value, inbound.era, spans);
+    const admitting = this.#admit(exchange, route.value, inbound.era, spans);
+    const admitted = admitting instanceof Promise ? await admitting : admitting;
     if (!admitted.ok) return refuse(exchange, admitted.failure);
     if (inbound.message.kind === 'response' && !this.#isAwaited(admitted.value, inbound.message, body.value)) {
       return refuse(exchange, rejected('malformed', 400, 'no request of the server waits for this answer'));
@@ -172,15 +174,13 @@ export class Pipeline {
     return answers.relay(admitted, { cancelOnDisconnect: true, readsJson: isStream, list: undefined, announces });
   }
 
-  async #receive(exchange: Exchange, maxBodyBytes: number): Promise<Result<Buffer, Refusal>> {
-    const fields = checkFields(exchange.request);
+  #receive({ request }: Exchange, maxBodyBytes: number): Result<never, Refusal> | Promise<Result<Buffer, Refusal>> {
+    const fields = checkFields(request);
     if (!fields.ok) return fields;
     // Without room for its record a message would go through unaudited.
     if (this.#options.spool.isFull)
       return fail({ ...noDecision('too many audit records are waiting for the policy service'), code: 'audit_backlog' });
-    const body = await readBody(exchange.request, maxBodyBytes);
-    if (body.ok) exchange.requestBytes = body.value.length;
-    return body;
+    return readBody(request, maxBodyBytes);
   }
 
   #route(exchange: Exchange): Result<Route, Refusal> {
@@ -215,12 +215,23 @@ export class Pipeline {
     return parsed;
   }
 
-  /** Decides, and finds the session that the message belongs to. */
-  async #admit(exchange: Exchange, route: Route, era: Era, spans: MessageSpans): Promise<Result<Admitted, Refusal>> {
+  /** Decides, and finds the session that the message belongs to; at once when the decision is known. */
+  #admit(exchange: Exchange, route: Route, era: Era, spans: MessageSpans): Result<Admitted, Refusal> | Promise<Result<Admitted, Refusal>> {
     const proof = userProof(exchange.request, route);
     if (!proof.ok) return proof;
     const userToken = proof.value;
-    const permit = await this.#decide(exchange, route, userToken);
+    const admit = (permit: Result<Permit, Refusal>) => this.#admitted(exchange, permit, userToken, era, spans);
+    const permit = this.#decide(exchange, route, userToken);
+    return permit instanceof Promise ? permit.then(admit) : admit(permit);
+  }
+
+  #admitted(
+    exchange: Exchange,
+    permit: Result<Permit, Refusal>,
+    userToken: string,
+    era: Era,
+    spans: MessageSpans,
+  ): Result<Admitted, Refusal> {
     if (!permit.ok) return permit;
     // Modern requests have no session: what the agent sends is dropped, and a server gets to name none.
     const session = era === 'modern' ? ok(undefined) : this.#session(exchange, permit.value);
@@ -228,17 +239,23 @@ export class Pipeline {
     return ok({ exchange, permit: permit.value, userToken, sessionId: session.value, era, spans });
   }
 
-  async #decide(exchange: Exchange, route: Route, userToken: string): Promise<Result<Permit, Refusal>> {
-    const { decider, tasks, clock } = this.#options;
+  #decide(exchange: Exchange, route: Route, userToken: string): Result<Permit, Refusal> | Promise<Result<Permit, Refusal>> {
+    const { decider, tasks } = this.#options;
     const { method, target, params } = exchange;
     const question: Question = { route, method, target, params, userToken };
-    const decides = isAboutTasks(method) ? tasks : decider;
-    let decided: TaskDecided | undefined = decides === decider ? decider.decideFromCache(question) : undefined;
-    if (decided === undefined) {
-      const askedAtMs = clock.monotonicMs();
-      decided = await decides.decide(question);
-      exchange.decisionMs = clock.monotonicMs() - askedAtMs;
-    }
+    if (isAboutTasks(method)) return this.#ask(exchange, question, tasks);
+    const known = decider.decideFromCache(question);
+    if (known === undefined) return this.#ask(exchange, question, decider);
+    exchange.decision = known.decision;
+    exchange.cached = known.cached;
+    return known.outcome;
+  }
+
+  async #ask(exchange: Exchange, question: Question, decides: Decider | Tasks): Promise<Result<Permit, Refusal>> {
+    const { clock } = this.#options;
+    const askedAtMs = clock.monotonicMs();
+    const decided: TaskDecided = await decides.decide(question);
+    exchange.decisionMs = clock.monotonicMs() - askedAtMs;
     exchange.decision = decided.decision;
     exchange.cached = decided.cached;
     if (decided.tool !== undefined) exchange.target = decided.tool;
