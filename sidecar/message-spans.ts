@@ -1,4 +1,4 @@
-import { type Attributes, type SpanContext, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { Attributes, SpanContext } from '@opentelemetry/api';
 import { ATTRIBUTES } from '../extauthz/api/attributes.ts';
 import { type AttributeValue, OtlpWriter } from '../runtime/otlp-writer.ts';
 import type { SpanExport } from '../runtime/span-export.ts';
@@ -34,6 +34,10 @@ const FIELD = {
   status: 0x7a,
   flags: [0x85, 0x01],
 } as const;
+/** Values of `Span.SpanKind` and `Status.StatusCode`. */
+const SERVER_KIND = 2;
+const CLIENT_KIND = 3;
+const STATUS_ERROR = 2;
 /** `ScopeSpans.spans`. */
 const SPAN = 0x12;
 /** `SpanFlags`: the parent's place is known, and it is another process. */
@@ -103,15 +107,15 @@ export class SpanWriter {
   #kindFields(exchange: Exchange): KindFields {
     const message = messageAttributes(exchange);
     return {
-      server: this.#fields(SpanKind.SERVER, exchange, { ...message, ...decisionAttributes(exchange) }),
-      client: this.#fields(SpanKind.CLIENT, exchange, { ...message, ...addressAttributes(exchange) }),
+      server: this.#fields(SERVER_KIND, exchange, { ...message, ...decisionAttributes(exchange) }),
+      client: this.#fields(CLIENT_KIND, exchange, { ...message, ...addressAttributes(exchange) }),
     };
   }
 
-  #fields(kind: SpanKind, exchange: Exchange, attributes: Attributes): Buffer {
+  #fields(kind: number, exchange: Exchange, attributes: Attributes): Buffer {
     const writer = this.#scratch;
     writer.text(FIELD.name, cut(spanName(exchange)));
-    writer.varint(FIELD.kind, kind + 1);
+    writer.varint(FIELD.kind, kind);
     for (const [key, value] of Object.entries(attributes)) writer.attribute(FIELD.attribute, key, value as AttributeValue);
     return writer.take();
   }
@@ -127,7 +131,7 @@ function writeEnding(writer: OtlpWriter, { idJson }: Exchange, { rpcCode }: Endi
 function writeError(writer: OtlpWriter, message: string | undefined): void {
   const status = writer.open(FIELD.status);
   if (message !== undefined) writer.text(0x12, cut(message));
-  writer.varint(0x18, SpanStatusCode.ERROR);
+  writer.varint(0x18, STATUS_ERROR);
   writer.close(status);
 }
 
