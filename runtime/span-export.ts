@@ -1,6 +1,7 @@
-import { Agent, request as httpRequest } from 'node:http';
+import type { Agent as HttpAgent } from 'node:http';
 import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request as httpRequest } from './http.ts';
 import type { Logger } from './logger.ts';
 import { OtlpWriter } from './otlp-writer.ts';
 
@@ -38,7 +39,7 @@ export class SpanExport {
   readonly writer = new OtlpWriter(16 * 1024);
   readonly #options: SpanExportOptions;
   readonly #url: URL;
-  readonly #agent: Agent;
+  readonly #agent: HttpAgent;
   readonly #resource: Buffer;
   readonly #scope: Buffer;
   #waiting: Buffer[] = [];

@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
+import { createServer } from '../runtime/http.ts';
 
 export interface AdminOptions {
   /** Why agent traffic cannot be served now; undefined when it can. */
