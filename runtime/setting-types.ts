@@ -56,6 +56,25 @@ export const optionalText: SettingSchema<string | undefined> = optional(text);
 export const url: SettingSchema<string> = required((value) => (URL.canParse(value) ? good(value) : bad('not a URL')));
 export const optionalUrl: SettingSchema<string | undefined> = optional(url);
 
+/** Header fields as OpenTelemetry's variables write them: `name=value,name=value`, values percent-encoded. */
+export const optionalHeaders: SettingSchema<Readonly<Record<string, string>> | undefined> = optional(
+  required((text) => {
+    const headers: Record<string, string> = {};
+    for (const pair of text.split(',')) {
+      const [, name = '', value = ''] = /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*([\x21-\x7e]+)\s*$/.exec(pair) ?? [];
+      if (name === '') return bad('not name=value,name=value');
+      try {
+        const decoded = decodeURIComponent(value);
+        if (/[^\x20-\x7e]/.test(decoded)) return bad('a value has characters that no field may have');
+        headers[name.toLowerCase()] = decoded;
+      } catch {
+        return bad('a value is not percent-encoded');
+      }
+    }
+    return good(headers);
+  }),
+);
+
 export function oneOf<const T extends readonly [string, ...string[]]>(values: T): SettingSchema<T[number]> {
   return required((value) => (values.includes(value) ? good(value) : bad(`must be one of: ${values.join(', ')}`)));
 }

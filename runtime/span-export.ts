@@ -8,6 +8,8 @@ import { OtlpWriter } from './otlp-writer.ts';
 export interface SpanExportOptions {
   /** OTLP/HTTP endpoint, without `/v1/traces`. */
   readonly endpoint: string;
+  /** Fields that the endpoint wants, such as an API key. */
+  readonly headers: Readonly<Record<string, string>>;
   /** `service.name` and `service.version`. */
   readonly service: string;
   readonly version: string;
@@ -119,7 +121,7 @@ export class SpanExport {
 
   #post(body: Buffer): Promise<number> {
     const send = this.#url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const headers = { 'content-type': 'application/x-protobuf', 'content-length': body.length };
+    const headers = { ...this.#options.headers, 'content-type': 'application/x-protobuf', 'content-length': body.length };
     return new Promise((resolve, reject) => {
       const outgoing = send(this.#url, { method: 'POST', headers, agent: this.#agent, timeout: REQUEST_TIMEOUT_MS }, (response) => {
         response.on('error', reject);

@@ -86,7 +86,10 @@ const newSecretId = () => randomBytes(32).toString('base64url');
 async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () => Promise<void> | void) => void): Promise<void> {
   const named = { service: 'sidegate-sidecar', version: VERSION, scope: 'sidegate.sidecar' };
   const metrics = new Metrics(named);
-  const spans = config.otlpEndpoint === undefined ? undefined : new SpanExport({ ...named, endpoint: config.otlpEndpoint, logger });
+  const spans =
+    config.otlpEndpoint === undefined
+      ? undefined
+      : new SpanExport({ ...named, endpoint: config.otlpEndpoint, headers: config.otlpHeaders ?? {}, logger });
   onStop(() => spans?.shutdown());
 
   const lease = new Lease();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { z } from 'zod';
 import { readSettings, SettingsError, setting } from '../../runtime/env.ts';
-import { address, oneOf, optionalUrl, type SettingSchema, text, url, wholeNumber } from '../../runtime/setting-types.ts';
+import { address, oneOf, optionalHeaders, optionalUrl, type SettingSchema, text, url, wholeNumber } from '../../runtime/setting-types.ts';
 
 const CASES: readonly (readonly [what: string, schema: SettingSchema<unknown>, text: string | undefined, read: unknown])[] = [
   ['host and port', address, 'localhost:9400', { host: 'localhost', port: 9_400 }],
@@ -24,6 +24,11 @@ const CASES: readonly (readonly [what: string, schema: SettingSchema<unknown>, t
   ['no URL', url, 'h/p', 'not a URL'],
   ['nothing where nothing is required', optionalUrl, undefined, undefined],
   ['no URL where none is required', optionalUrl, 'h/p', 'not a URL'],
+  ['header fields', optionalHeaders, 'Api-Key=a%20b, x=y=z', { 'api-key': 'a b', x: 'y=z' }],
+  ['a header field without a value', optionalHeaders, 'a=b,c', 'not name=value,name=value'],
+  ['a header field with a line break in its value', optionalHeaders, 'a=b\r\nc', 'not name=value,name=value'],
+  ['a header field with an encoded line break', optionalHeaders, 'a=b%0d%0ac', 'a value has characters that no field may have'],
+  ['a header field that is not percent-encoded', optionalHeaders, 'a=%zz', 'a value is not percent-encoded'],
   ['one of the values', oneOf(['a', 'b']), 'b', 'b'],
   ['none of the values', oneOf(['a', 'b']), 'toString', 'must be one of: a, b'],
 ];

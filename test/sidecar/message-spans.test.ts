@@ -22,7 +22,7 @@ async function exported(work: (telemetry: MessageTelemetry) => void): Promise<re
     response.end();
   });
   const { port } = await listen(server, { host: '127.0.0.1', port: 0 }, 'the collector');
-  const out = new SpanExport({ ...NAMED, endpoint: `http://127.0.0.1:${port}`, logger: createLogger('test', 'silent') });
+  const out = new SpanExport({ ...NAMED, endpoint: `http://127.0.0.1:${port}`, headers: {}, logger: createLogger('test', 'silent') });
   work(new MessageTelemetry(out, new Metrics(NAMED)));
   await out.shutdown();
   server.close();
