@@ -41,6 +41,24 @@ describe('audit spool', () => {
     assert.deepEqual(stored, ['a', 'b']);
   });
 
+  it('delivers more than it keeps in memory, in order, when the policy service comes back', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spool-'));
+    const stored: string[] = [];
+    let isAway = true;
+    const report = async (records: readonly Uint8Array[]) => {
+      if (isAway) throw new Error('away');
+      stored.push(...ids(records));
+    };
+    const spool = new AuditSpool({ report, dir, backlogLimit: 10_000, logger });
+    const wanted = Array.from({ length: 5_000 }, (_, index) => `r${index}`);
+    for (const id of wanted) spool.add(record(id));
+    await new Promise(setImmediate);
+    isAway = false;
+    await spool.stop(10_000);
+    assert.deepEqual(stored, wanted);
+    assert.deepEqual(readdirSync(dir), []);
+  });
+
   it('hands what a stopped sidecar left to the next one, which skips a line that was cut off', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'spool-'));
     const away = new AuditSpool({ report: () => new Promise(() => {}), dir, backlogLimit: 1_000, logger });
