@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 import { VERSION } from '../runtime/version.ts';
 
 const USAGE = `sidegate ${VERSION}: a policy gate beside every AI agent
@@ -17,6 +19,8 @@ Usage:
 Settings are environment variables: see docs/configuration.md. Each command has --help.
 `;
 
+// A release has its code compiled beside it, since the build ran each noun once. A directory that cannot be written is left as it is.
+if (import.meta.filename.endsWith('.js')) enableCompileCache(join(import.meta.dirname, '../.compile-cache'));
 /** Each noun loads only its own code. */
 const NOUNS: Readonly<Record<string, () => Promise<{ main(args: string[]): Promise<void> }>>> = {
   sidecar: () => import('../sidecar/main.ts'),

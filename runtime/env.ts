@@ -1,9 +1,9 @@
-import type { z } from 'zod';
+import type { SettingSchema } from './setting-types.ts';
 
 /** One setting: its environment variable, how its text is read, its default, and what it means. The reference page is generated from these. */
 export interface Setting<T> {
   readonly env: string;
-  readonly schema: z.ZodType<T, string | undefined>;
+  readonly schema: SettingSchema<T>;
   /** As it would be written in the environment. Leave out for a setting that is required, or optional in its schema. */
   readonly default?: string;
   /** One sentence for the reference page. */
@@ -45,5 +45,6 @@ export function readSettings<S extends Settings>(settings: S, env: Environment, 
 
 /** Reads one setting before all of them are read, for what has to exist first. When it is wrong, that is said later with the others. */
 export function earlySetting<T>({ env: variable, schema, default: text }: Setting<T>, env: Environment, otherwise: T): T {
-  return schema.safeParse(env[variable] || text).data ?? otherwise;
+  const parsed = schema.safeParse(env[variable] || text);
+  return parsed.success ? parsed.data : otherwise;
 }

@@ -14,7 +14,7 @@ export interface Telemetry {
 }
 
 export interface TelemetryOptions {
-  /** `service.name`: `sidegate-sidecar`, `sidegate-extauthz`, `sidegate-injector`. */
+  /** `service.name`: `sidegate-extauthz`, `sidegate-injector`. The sidecar has its own, lighter parts. */
   readonly service: string;
   readonly version: string;
   /** OTLP/HTTP endpoint for traces, without `/v1/traces`. Left out: spans carry ids so that trace context still flows, but none is recorded. */
@@ -22,8 +22,6 @@ export interface TelemetryOptions {
 }
 
 const SHUTDOWN_MS = 1_000;
-/** Histogram boundaries of the OpenTelemetry MCP conventions, in seconds. */
-const MCP_DURATION_BUCKETS_S = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 /** Our own work takes microseconds, so it has boundaries of its own, in seconds. */
 const OVERHEAD_BUCKETS_S = [0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5];
 
@@ -54,7 +52,7 @@ export function startTelemetry({ service, version, otlpEndpoint }: TelemetryOpti
   const metering = new MeterProvider({
     resource,
     readers: [reader],
-    views: [histogram('mcp.*.duration', MCP_DURATION_BUCKETS_S), histogram('sidegate.*.duration', OVERHEAD_BUCKETS_S)],
+    views: [histogram('sidegate.*.duration', OVERHEAD_BUCKETS_S)],
   });
   metrics.setGlobalMeterProvider(metering);
 

@@ -1,14 +1,15 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
+import { createServer } from '../runtime/http.ts';
 
 export interface AdminOptions {
   /** Why agent traffic cannot be served now; undefined when it can. */
   readonly notReady: () => string | undefined;
-  readonly metricsText: () => Promise<string>;
+  readonly metricsText: () => string;
 }
 
 /** The admin server: `/healthz` (the process runs), `/readyz` (decisions can be had), `/metrics` (Prometheus text format). */
 export function createAdminServer({ notReady, metricsText }: AdminOptions): Server {
-  return createServer(async (request, response) => {
+  return createServer((request, response) => {
     const send = (status: number, type: string, text: string) => response.writeHead(status, { 'content-type': type }).end(text);
     if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'text/plain', 'only GET\n');
     switch (request.url) {
@@ -19,10 +20,7 @@ export function createAdminServer({ notReady, metricsText }: AdminOptions): Serv
         return reason === undefined ? send(200, 'text/plain', 'ready\n') : send(503, 'text/plain', `not ready: ${reason}\n`);
       }
       case '/metrics':
-        return metricsText().then(
-          (text) => send(200, 'text/plain; version=0.0.4; charset=utf-8', text),
-          () => send(500, 'text/plain', 'metrics could not be collected\n'),
-        );
+        return send(200, 'text/plain; version=0.0.4; charset=utf-8', metricsText());
       default:
         return send(404, 'text/plain', 'try /healthz, /readyz or /metrics\n');
     }

@@ -29,6 +29,8 @@ const KEEP_ALIVE = Buffer.from(':\n\n');
 /** Where a filter writes: the relay. */
 export interface AnswerSink {
   write(bytes: Uint8Array): boolean;
+  /** Writes a body that is all there is. */
+  writeWhole(body: Uint8Array): void;
   drained(): Promise<void>;
 }
 
@@ -65,11 +67,11 @@ class EmptyBody implements BodyFilter {
     this.#options = options;
   }
 
-  async push(): Promise<void> {
+  push(): never {
     throw new AnswerWithheld(withheld(this.#options, 'is neither JSON nor an event stream'));
   }
 
-  async end(): Promise<void> {}
+  end(): undefined {}
 }
 
 /** A JSON answer: held until it is whole, then filtered. With an error status it may be any text, which no client takes for a list. */
@@ -86,24 +88,31 @@ class JsonFilter implements BodyFilter {
     this.#isSuccess = isSuccess;
   }
 
-  async push(chunk: Buffer): Promise<void> {
+  push(chunk: Buffer): undefined {
     this.#length += chunk.length;
     const { maxJsonBytes } = this.#options;
     if (this.#length > maxJsonBytes) throw new AnswerWithheld(withheld(this.#options, `is larger than ${maxJsonBytes} bytes`));
     this.#chunks.push(chunk);
   }
 
-  async end(): Promise<void> {
+  end(): Promise<void> | undefined {
     const { messages, method, answersIdJson } = this.#options;
     // Nothing says nothing: servers answer DELETE so, under the type of their other answers.
     if (this.#length === 0 && method === undefined) return;
-    const body = Buffer.concat(this.#chunks, this.#length);
+    const [first] = this.#chunks;
+    const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#length);
     const isPlainError = !this.#isSuccess && !readList(body, undefined).ok;
     const message = isPlainError
       ? body
-      : await messages.filter(body, this.#isSuccess ? method : undefined, this.#isSuccess ? answersIdJson : undefined);
+      : messages.filter(body, this.#isSuccess ? method : undefined, this.#isSuccess ? answersIdJson : undefined);
+    if (message instanceof Promise) return message.then((filtered) => this.#write(filtered));
+    this.#write(message);
+    return undefined;
+  }
+
+  #write(message: Uint8Array | undefined): void {
     if (message === undefined) throw new AnswerWithheld(withheld(this.#options, 'is not an answer'));
-    this.#sink.write(message);
+    this.#sink.writeWhole(message);
   }
 }
 

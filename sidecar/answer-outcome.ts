@@ -54,8 +54,11 @@ export class AnswerObserver {
   }
 }
 
+/** Ends both `"error"` and `"isError"`. */
+const FAILURE = Buffer.from('rror"');
+
 function mentionsFailure(bytes: Buffer): boolean {
-  return bytes.includes('"error"') || bytes.includes('"isError"');
+  return bytes.includes(FAILURE);
 }
 
 function dataLines(chunk: Buffer): string[] {

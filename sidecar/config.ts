@@ -1,6 +1,6 @@
 import { type Environment, readSettings, SettingsError, type SettingValues, setting } from '../runtime/env.ts';
 import { logLevel, otlpEndpoint } from '../runtime/process-settings.ts';
-import { address, optionalText, text, wholeNumber } from '../runtime/setting-types.ts';
+import { address, optionalHeaders, optionalText, text, wholeNumber } from '../runtime/setting-types.ts';
 
 /** The sidecar's settings. The injector writes these variables into pods, so it reads their names from here. */
 export const sidecarSettings = {
@@ -135,6 +135,11 @@ export const sidecarSettings = {
     meaning: 'Time that open calls have to finish after SIGTERM, in milliseconds.',
   }),
   otlpEndpoint,
+  otlpHeaders: setting({
+    env: 'OTEL_EXPORTER_OTLP_HEADERS',
+    schema: optionalHeaders,
+    meaning: 'Header fields for that endpoint, such as an API key: `name=value,name=value`, values percent-encoded.',
+  }),
   logLevel,
 } as const;
 

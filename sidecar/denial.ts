@@ -68,6 +68,19 @@ export function upstreamFailed(code: Extract<RefusalCode, `upstream_${string}`>,
   return { code, reason, httpStatus: 200, rpcCode: UPSTREAM_FAILED };
 }
 
+/** Answers that must not reach the agent as they are. */
+export function refusalForStatus(status: number, server: string): Refusal | undefined {
+  if (status > 599) return upstreamFailed('upstream_answer', `the server ${server} answered with a status that HTTP does not have`);
+  // A 401 would make the agent's SDK start OAuth against localhost.
+  if (status === 401) return upstreamFailed('upstream_credential', `the server ${server} did not accept the credential it was given`);
+  // Only a proxy asks so. A captured agent would take it for the sidecar's, and show it another credential.
+  if (status === 407) return upstreamFailed('upstream_answer', `the server ${server} answered as only a proxy may`);
+  // A redirect would lead the agent around the sidecar.
+  if (status >= 300 && status < 400 && status !== 304)
+    return upstreamFailed('upstream_redirect', `the server ${server} answered with a redirect, which is not followed`);
+  return undefined;
+}
+
 /** Refusals made before a message is known, with the HTTP status that says so. */
 export function rejected(code: RefusalCode, httpStatus: number, reason: string, rpcCode = INVALID_REQUEST): Refusal {
   return { code, reason, httpStatus, rpcCode };

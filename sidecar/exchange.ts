@@ -44,6 +44,9 @@ export interface Ending {
   readonly responseBytes: number;
 }
 
+const NO_PARAMS = new Uint8Array();
+const NO_NAMES: readonly string[] = [];
+
 export function openExchange(request: IncomingMessage, response: ServerResponse, arrivedAtMs: number, arrivedAtUnixMs: number): Exchange {
   return {
     request,
@@ -55,8 +58,8 @@ export function openExchange(request: IncomingMessage, response: ServerResponse,
     target: '',
     idJson: undefined,
     protocolVersion: '',
-    params: new Uint8Array(),
-    argumentNames: [],
+    params: NO_PARAMS,
+    argumentNames: NO_NAMES,
     requestBytes: 0,
     decision: undefined,
     cached: false,

@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HTTP_METHODS } from '../extauthz/api/operation.ts';
 import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { auditRecord } from './audit/record.ts';
 import type { AuditSpool } from './audit/spool.ts';
 import type { Decider } from './authz/decide.ts';
 import type { Batches } from './batches.ts';
@@ -17,6 +16,7 @@ import { partHeaders } from './inner-calls.ts';
 import { isBatch } from './mcp/batch.ts';
 import { type InboundMessage, readInbound } from './mcp/message.ts';
 import { bearerToken, checkFields, readBody } from './receive.ts';
+import type { Recorder } from './recorder.ts';
 import { refuse, rescue } from './rescue.ts';
 import type { Routes } from './routes.ts';
 import type { MessageTelemetry } from './telemetry.ts';
@@ -29,6 +29,7 @@ export interface FrontDoorOptions extends Omit<DoorOptions, 'serverNames' | 'use
   readonly batches: Batches;
   readonly spool: AuditSpool;
   readonly telemetry: MessageTelemetry;
+  readonly recorder: Recorder;
   readonly logger: Logger;
 }
 
@@ -155,11 +156,9 @@ export class FrontDoor {
   }
 
   #record(exchange: Exchange, ending: Ending): void {
-    const { clock, telemetry, spool } = this.#options;
+    const { clock, telemetry, recorder } = this.#options;
     const endedAtMs = clock.monotonicMs();
-    const spans = telemetry.start(exchange, undefined, undefined);
-    telemetry.end(spans, exchange, ending, endedAtMs, 0);
-    spool.add(auditRecord(exchange, ending, spans.server.spanContext(), endedAtMs));
+    recorder.add({ exchange, spans: telemetry.start(undefined, undefined), ending, endedAtMs });
   }
 }
 

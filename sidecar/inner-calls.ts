@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type OutgoingHttpHeaders, request, type ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { duplexPair } from 'node:stream';
+import { createServer, request } from '../runtime/http.ts';
 
 /** A request as the agent could have sent it. */
 export interface InnerRequest {

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { metrics, trace } from '@opentelemetry/api';
 import { METRICS } from '../extauthz/api/attributes.ts';
 import { earlySetting } from '../runtime/env.ts';
 import { readNamedFile, rotatingFile } from '../runtime/files.ts';
 import { runUntilSignal } from '../runtime/lifecycle.ts';
 import { listen } from '../runtime/listen.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
+import { Metrics } from '../runtime/metrics.ts';
 import { formatAddress } from '../runtime/setting-types.ts';
-import { startTelemetry } from '../runtime/telemetry.ts';
+import { SpanExport } from '../runtime/span-export.ts';
 import { VERSION } from '../runtime/version.ts';
 import { createAdminServer } from './admin.ts';
 import { Answers } from './answers.ts';
@@ -35,6 +35,7 @@ import { KnownNames } from './known-names.ts';
 import { ListChanges } from './list-changes.ts';
 import { OpenRequests } from './open-requests.ts';
 import { Pipeline } from './pipeline.ts';
+import { Recorder } from './recorder.ts';
 import { RequestStates } from './request-states.ts';
 import { type Route, Routes } from './routes.ts';
 import { AgentServer } from './server.ts';
@@ -83,8 +84,13 @@ const newSecretId = () => randomBytes(32).toString('base64url');
 
 /** Starts every part; each registers how it stops, and they stop in reverse. */
 async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () => Promise<void> | void) => void): Promise<void> {
-  const telemetry = startTelemetry({ service: 'sidegate-sidecar', version: VERSION, otlpEndpoint: config.otlpEndpoint });
-  onStop(() => telemetry.shutdown());
+  const named = { service: 'sidegate-sidecar', version: VERSION, scope: 'sidegate.sidecar' };
+  const metrics = new Metrics(named);
+  const spans =
+    config.otlpEndpoint === undefined
+      ? undefined
+      : new SpanExport({ ...named, endpoint: config.otlpEndpoint, headers: config.otlpHeaders ?? {}, logger });
+  onStop(() => spans?.shutdown());
 
   const lease = new Lease();
   const cache = new DecisionCache(lease);
@@ -111,8 +117,10 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     logger,
   });
   onStop(() => spool.stop(2_000));
-  const meter = metrics.getMeter('sidegate.sidecar', VERSION);
-  meter.createObservableGauge(METRICS.auditBacklog).addCallback((result) => result.observe(spool.backlog));
+  metrics.gauge(METRICS.auditBacklog, 'Audit records waiting to be acknowledged.', () => spool.backlog);
+  const telemetry = new MessageTelemetry(spans, metrics);
+  const recorder = new Recorder(telemetry, spool);
+  onStop(() => recorder.drain());
 
   const stdio = new StdioServers({
     allowed: new AllowedCommands(config.stdioCommands),
@@ -179,7 +187,6 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const instructions = new Instructions({ decider, names });
   const innerCalls = new InnerCalls();
   const batches = new Batches(innerCalls);
-  const messageTelemetry = new MessageTelemetry(trace.getTracer('sidegate.sidecar', VERSION), meter);
   const pipeline = new Pipeline({
     config,
     routes,
@@ -209,7 +216,8 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     }),
     batches,
     spool,
-    telemetry: messageTelemetry,
+    telemetry,
+    recorder,
     clock: SYSTEM_CLOCK,
     logger,
   });
@@ -231,7 +239,8 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     timeoutMs: config.federationTimeoutMs,
     batches,
     spool,
-    telemetry: messageTelemetry,
+    telemetry,
+    recorder,
     clock: SYSTEM_CLOCK,
     logger,
   });
@@ -247,7 +256,13 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     if (!lease.isLive(SYSTEM_CLOCK.monotonicMs())) return 'the policy service has not renewed the lease';
     return spool.isFull ? 'too many audit records are waiting for the policy service' : undefined;
   };
-  const admin = createAdminServer({ notReady, metricsText: telemetry.metricsText });
+  const admin = createAdminServer({
+    notReady,
+    metricsText() {
+      recorder.drain();
+      return metrics.text();
+    },
+  });
   const adminAddress = await listen(admin, config.adminListen, 'SIDEGATE_ADMIN_LISTEN');
   onStop(() => {
     admin.close();

@@ -33,6 +33,9 @@ export interface MessageFilterOptions {
   readonly onServerRequest: (method: string, idJson: string, decided: Decided) => void;
 }
 
+/** Undefined: it is not for the agent. */
+type Filtered = Uint8Array | undefined;
+
 /** Methods that every side may send at any time. */
 const PING = 'ping';
 const RESOURCE_UPDATED = 'notifications/resources/updated';
@@ -46,26 +49,34 @@ export class MessageFilter {
   }
 
   /**
-   * The message as the agent may have it: as it is, without the list items that the user may not see, or undefined when it is not for the agent at all.
+   * The message as the agent may have it, at once when nobody has to be asked: as it is, without the list items that the user may not see, or
+   * undefined when it is not for the agent at all.
    * @param expected the list method that was asked, or undefined when any message may come
    * @param answersIdJson the id of the request when the message must be its answer and nothing else, as it was sent
    * @throws {AnswerWithheld} when it cannot be read, no decision about it could be had, or the answer as a whole is refused
    */
-  async filter(message: Uint8Array, expected: string | undefined, answersIdJson?: string): Promise<Uint8Array | undefined> {
+  filter(message: Uint8Array, expected: string | undefined, answersIdJson?: string): Filtered | Promise<Filtered> {
     const read = readList(message, expected);
     if (!read.ok) throw this.#unreadable(read.failure.detail);
     const kind = serverMessage(read.value);
     if (kind === undefined) throw this.#unreadable('not a JSON-RPC message');
     if (answersIdJson !== undefined && !isAnswerTo(kind, answersIdJson)) throw this.#unreadable('not an answer to the request');
-    if (!(await this.#isForAgent(kind))) return undefined;
-    if (kind.kind === 'response') this.#options.onResult(read.value.result, kind.idJson, message);
-    const filtered = await this.#withoutHiddenItems(read.value);
-    return this.#options.isHandshake && kind.kind === 'response' ? this.#withInstructionsJudged(filtered) : filtered;
+    const isForAgent = this.#isForAgent(kind);
+    if (typeof isForAgent !== 'boolean') return isForAgent.then((isShown) => (isShown ? this.#shown(kind, read.value) : undefined));
+    return isForAgent ? this.#shown(kind, read.value) : undefined;
+  }
+
+  #shown(kind: ServerMessage, read: ListRead): Uint8Array | Promise<Uint8Array> {
+    if (kind.kind === 'response') this.#options.onResult(read.result, kind.idJson, read.text.bytes);
+    const filtered = read.lists.length === 0 ? read.text.bytes : this.#withoutHiddenItems(read);
+    if (!this.#options.isHandshake || kind.kind !== 'response') return filtered;
+    return filtered instanceof Promise
+      ? filtered.then((message) => this.#withInstructionsJudged(message))
+      : this.#withInstructionsJudged(filtered);
   }
 
   async #withoutHiddenItems(read: ListRead): Promise<Uint8Array> {
-    const { lists, result, text } = read;
-    if (lists.length === 0) return text.bytes;
+    const { lists, result } = read;
     const { permit, names, era, listTtlMs } = this.#options;
     const visible: (readonly boolean[])[] = [];
     for (const list of lists) {
@@ -85,7 +96,7 @@ export class MessageFilter {
     return judged.value;
   }
 
-  async #isForAgent(message: ServerMessage): Promise<boolean> {
+  #isForAgent(message: ServerMessage): boolean | Promise<boolean> {
     switch (message.kind) {
       case 'request':
         if (message.method !== PING) return this.#mayAsk(message.method, message.idJson);
@@ -96,13 +107,17 @@ export class MessageFilter {
         return !isTaskNotification(message.method) || this.#isVisibleTask(message);
       case 'response':
         if (message.asks === undefined) throw this.#unreadable('its input requests cannot be read');
-        for (const method of message.asks) {
-          const { outcome } = await this.#ask(method);
-          if (!outcome.ok) throw new AnswerWithheld(outcome.failure);
-        }
-        // The request for it was decided at another time, maybe under another policy.
-        return !this.#options.isResumed || message.relatedTaskId === undefined || this.#isVisible(TASK_LIST, message.relatedTaskId);
+        return message.asks.length === 0 && !this.#options.isResumed ? true : this.#isAnswerForAgent(message);
     }
+  }
+
+  async #isAnswerForAgent({ asks = [], relatedTaskId }: Extract<ServerMessage, { kind: 'response' }>): Promise<boolean> {
+    for (const method of asks) {
+      const { outcome } = await this.#ask(method);
+      if (!outcome.ok) throw new AnswerWithheld(outcome.failure);
+    }
+    // The request for it was decided at another time, maybe under another policy.
+    return !this.#options.isResumed || relatedTaskId === undefined || this.#isVisible(TASK_LIST, relatedTaskId);
   }
 
   async #isVisibleTask({ params, asks }: Extract<ServerMessage, { kind: 'notification' }>): Promise<boolean> {

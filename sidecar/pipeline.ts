@@ -5,7 +5,6 @@ import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Admitted, conversationOf, ownerOf } from './admitted.ts';
 import type { Answers } from './answers.ts';
-import { auditRecord, upstreamMs } from './audit/record.ts';
 import type { AuditSpool } from './audit/spool.ts';
 import type { Decider, Question } from './authz/decide.ts';
 import type { Batches } from './batches.ts';
@@ -18,8 +17,10 @@ import { isBatch } from './mcp/batch.ts';
 import { FILTERED_LISTS } from './mcp/list-filter.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
 import type { Era } from './mcp/protocol-version.ts';
+import type { MessageSpans } from './message-spans.ts';
 import type { Permit } from './permit.ts';
 import { checkFields, readBody } from './receive.ts';
+import type { Recorder } from './recorder.ts';
 import type { Relay } from './relay.ts';
 import type { RequestStates } from './request-states.ts';
 import { refuse, rescue } from './rescue.ts';
@@ -27,7 +28,7 @@ import { keepsCredential, type Route, type Routes } from './routes.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
 import { isAboutTasks, type TaskDecided, type Tasks } from './tasks.ts';
-import type { MessageSpans, MessageTelemetry } from './telemetry.ts';
+import type { MessageTelemetry } from './telemetry.ts';
 import type { ToolSchemas } from './tool-schemas.ts';
 import type { Upstreams } from './upstream/forward.ts';
 import { upstreamHeaders } from './upstream/headers.ts';
@@ -50,6 +51,7 @@ export interface PipelineOptions {
   readonly batches: Batches;
   readonly spool: AuditSpool;
   readonly telemetry: MessageTelemetry;
+  readonly recorder: Recorder;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -110,6 +112,7 @@ export class Pipeline {
     const { config, telemetry } = this.#options;
     const body = await this.#receive(exchange, config.maxBodyBytes);
     if (!body.ok) return refuse(exchange, body.failure);
+    exchange.requestBytes = body.value.length;
     if (isBatch(body.value, fieldText(request, 'mcp-protocol-version'))) {
       const refusal = await this.#options.batches.answer(exchange, body.value);
       return refusal && refuse(exchange, refusal);
@@ -121,10 +124,11 @@ export class Pipeline {
     const inbound = parsed.value;
 
     const traceparent = inbound.message.kind === 'response' ? undefined : inbound.message.meta?.['traceparent'];
-    const spans = telemetry.start(exchange, typeof traceparent === 'string' ? traceparent : undefined, fieldText(request, 'traceparent'));
+    const spans = telemetry.start(typeof traceparent === 'string' ? traceparent : undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
 
-    const admitted = await this.#admit(exchange, route.value, inbound.era, spans);
+    const admitting = this.#admit(exchange, route.value, inbound.era, spans);
+    const admitted = admitting instanceof Promise ? await admitting : admitting;
     if (!admitted.ok) return refuse(exchange, admitted.failure);
     if (inbound.message.kind === 'response' && !this.#isAwaited(admitted.value, inbound.message, body.value)) {
       return refuse(exchange, rejected('malformed', 400, 'no request of the server waits for this answer'));
@@ -147,14 +151,14 @@ export class Pipeline {
     const route = this.#route(exchange);
     if (!route.ok) return refuse(exchange, route.failure);
     if (route.value.isMetadata === true) exchange.method = HTTP_METHODS.resourceMetadata;
-    const spans = telemetry.start(exchange, undefined, fieldText(request, 'traceparent'));
+    const spans = telemetry.start(undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
     const admitted = await this.#admit(exchange, route.value, 'legacy', spans);
     if (!admitted.ok) return refuse(exchange, admitted.failure);
 
     if (exchange.response.destroyed) return GONE;
     const { permit } = admitted.value;
-    const headers = this.#upstreamHeaders(admitted.value, telemetry.forward(spans, exchange));
+    const headers = this.#upstreamHeaders(admitted.value, telemetry.forward(spans));
     const relay = this.#streamRelay(admitted.value);
     exchange.forwardedAtMs = clock.monotonicMs();
     passThrough.forward(permit, headers, request, response, relay);
@@ -170,15 +174,13 @@ export class Pipeline {
     return answers.relay(admitted, { cancelOnDisconnect: true, readsJson: isStream, list: undefined, announces });
   }
 
-  async #receive(exchange: Exchange, maxBodyBytes: number): Promise<Result<Buffer, Refusal>> {
-    const fields = checkFields(exchange.request);
+  #receive({ request }: Exchange, maxBodyBytes: number): Result<never, Refusal> | Promise<Result<Buffer, Refusal>> {
+    const fields = checkFields(request);
     if (!fields.ok) return fields;
     // Without room for its record a message would go through unaudited.
     if (this.#options.spool.isFull)
       return fail({ ...noDecision('too many audit records are waiting for the policy service'), code: 'audit_backlog' });
-    const body = await readBody(exchange.request, maxBodyBytes);
-    if (body.ok) exchange.requestBytes = body.value.length;
-    return body;
+    return readBody(request, maxBodyBytes);
   }
 
   #route(exchange: Exchange): Result<Route, Refusal> {
@@ -213,12 +215,23 @@ export class Pipeline {
     return parsed;
   }
 
-  /** Decides, and finds the session that the message belongs to. */
-  async #admit(exchange: Exchange, route: Route, era: Era, spans: MessageSpans): Promise<Result<Admitted, Refusal>> {
+  /** Decides, and finds the session that the message belongs to; at once when the decision is known. */
+  #admit(exchange: Exchange, route: Route, era: Era, spans: MessageSpans): Result<Admitted, Refusal> | Promise<Result<Admitted, Refusal>> {
     const proof = userProof(exchange.request, route);
     if (!proof.ok) return proof;
     const userToken = proof.value;
-    const permit = await this.#decide(exchange, route, userToken);
+    const admit = (permit: Result<Permit, Refusal>) => this.#admitted(exchange, permit, userToken, era, spans);
+    const permit = this.#decide(exchange, route, userToken);
+    return permit instanceof Promise ? permit.then(admit) : admit(permit);
+  }
+
+  #admitted(
+    exchange: Exchange,
+    permit: Result<Permit, Refusal>,
+    userToken: string,
+    era: Era,
+    spans: MessageSpans,
+  ): Result<Admitted, Refusal> {
     if (!permit.ok) return permit;
     // Modern requests have no session: what the agent sends is dropped, and a server gets to name none.
     const session = era === 'modern' ? ok(undefined) : this.#session(exchange, permit.value);
@@ -226,17 +239,23 @@ export class Pipeline {
     return ok({ exchange, permit: permit.value, userToken, sessionId: session.value, era, spans });
   }
 
-  async #decide(exchange: Exchange, route: Route, userToken: string): Promise<Result<Permit, Refusal>> {
-    const { decider, tasks, clock } = this.#options;
+  #decide(exchange: Exchange, route: Route, userToken: string): Result<Permit, Refusal> | Promise<Result<Permit, Refusal>> {
+    const { decider, tasks } = this.#options;
     const { method, target, params } = exchange;
     const question: Question = { route, method, target, params, userToken };
-    const decides = isAboutTasks(method) ? tasks : decider;
-    let decided: TaskDecided | undefined = decides === decider ? decider.decideFromCache(question) : undefined;
-    if (decided === undefined) {
-      const askedAtMs = clock.monotonicMs();
-      decided = await decides.decide(question);
-      exchange.decisionMs = clock.monotonicMs() - askedAtMs;
-    }
+    if (isAboutTasks(method)) return this.#ask(exchange, question, tasks);
+    const known = decider.decideFromCache(question);
+    if (known === undefined) return this.#ask(exchange, question, decider);
+    exchange.decision = known.decision;
+    exchange.cached = known.cached;
+    return known.outcome;
+  }
+
+  async #ask(exchange: Exchange, question: Question, decides: Decider | Tasks): Promise<Result<Permit, Refusal>> {
+    const { clock } = this.#options;
+    const askedAtMs = clock.monotonicMs();
+    const decided: TaskDecided = await decides.decide(question);
+    exchange.decisionMs = clock.monotonicMs() - askedAtMs;
     exchange.decision = decided.decision;
     exchange.cached = decided.cached;
     if (decided.tool !== undefined) exchange.target = decided.tool;
@@ -276,7 +295,7 @@ export class Pipeline {
           ? subscribedKinds(message.kind === 'response' ? undefined : message.params?.['notifications'])
           : [],
     });
-    const traceparent = telemetry.forward(spans, exchange);
+    const traceparent = telemetry.forward(spans);
     const judged = message.kind === 'response' ? body : withTraceparent(body, message, traceparent);
     exchange.forwardedAtMs = clock.monotonicMs();
     upstreams.forward(permit, this.#upstreamHeaders(admitted, traceparent), judged, relay);
@@ -289,11 +308,8 @@ export class Pipeline {
   }
 
   #record(exchange: Exchange, spans: MessageSpans | undefined, ending: Ending): void {
-    const { clock, telemetry, spool } = this.#options;
-    const endedAtMs = clock.monotonicMs();
-    const ended = spans ?? telemetry.start(exchange, undefined, undefined);
-    telemetry.end(ended, exchange, ending, endedAtMs, upstreamMs(exchange, endedAtMs));
-    spool.add(auditRecord(exchange, ending, ended.server.spanContext(), endedAtMs));
+    const { clock, telemetry, recorder } = this.#options;
+    recorder.add({ exchange, spans: spans ?? telemetry.start(undefined, undefined), ending, endedAtMs: clock.monotonicMs() });
   }
 }
 

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Logger } from '../runtime/logger.ts';
 import { AnswerObserver } from './answer-outcome.ts';
-import { type Refusal, refusalBody, upstreamFailed } from './denial.ts';
+import { type Refusal, refusalBody, refusalForStatus, upstreamFailed } from './denial.ts';
 import type { Ending, Exchange } from './exchange.ts';
 import { refuse } from './rescue.ts';
 import { downstreamHeaders } from './upstream/headers.ts';
@@ -14,10 +14,10 @@ export type AnswerController = Dispatcher.DispatchController;
 
 /** Takes the body of an answer apart on its way to the agent. */
 export interface BodyFilter {
-  /** Takes one chunk. Settles when what could be written of it is written. */
-  push(chunk: Buffer): Promise<void>;
+  /** Takes one chunk. Settles when what could be written of it is written; undefined when that needed no waiting. */
+  push(chunk: Buffer): Promise<void> | undefined;
   /** Writes what is left. */
-  end(): Promise<void>;
+  end(): Promise<void> | undefined;
 }
 
 /** Thrown by a filter that cannot let the rest of an answer through, and told by a leg that knows why there is none. */
@@ -46,6 +46,9 @@ export interface RelayOptions {
   readonly logger: Logger;
 }
 
+/** A larger body is quicker to write as it is than to copy. */
+const MAX_TEXT_BYTES = 8_192;
+
 /**
  * Carries one server's answer to the agent: filtered when it is a list, else byte for byte and unbuffered, at the agent's pace.
  * `ending` settles once, when the answer is over for both sides.
@@ -57,6 +60,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #observer: AnswerObserver | undefined;
   #filter: BodyFilter | undefined;
   #filtering: Promise<void> | undefined;
+  #last: Uint8Array | undefined;
   #head: { readonly status: number; readonly headers: OutgoingHttpHeaders } | undefined;
   #isEventStream = false;
   #atEventBoundary = true;
@@ -126,20 +130,15 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#options.exchange.answeredAtMs ??= this.#options.monotonicMs();
-    if (this.#filter === undefined) return this.#finish();
-    this.#filtering = (this.#filtering ?? Promise.resolve())
-      .then(() => this.#filter?.end())
-      .then(
-        () => this.#finish(),
-        (error: unknown) => this.#fault(error),
-      );
+    const ended = this.#filterNext((filter) => filter.end());
+    if (ended === undefined) this.#finish();
+    else this.#filtering = ended.then(() => this.#finish());
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#settled) return;
     this.#options.exchange.answeredAtMs ??= this.#options.monotonicMs();
-    if (this.#cancelled)
-      return this.#settle({ outcome: 'cancelled', httpStatus: this.#sentStatus(), rpcCode: null, responseBytes: this.#responseBytes });
+    if (this.#cancelled) return this.#settleCancelled();
     const { exchange, logger } = this.#options;
     const server = exchange.route?.name ?? '';
     logger.warn({ err: error, server }, 'the server did not answer');
@@ -158,6 +157,13 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#writeHead();
     this.#responseBytes += bytes.length;
     return response.write(bytes);
+  }
+
+  /** Writes a body that is all there is: it goes out with its head in one piece when the answer is over. */
+  writeWhole(body: Uint8Array): void {
+    if (this.#head === undefined) return void this.write(body);
+    this.#head.headers['content-length'] = body.length;
+    this.#last = body;
   }
 
   /** Settles when the agent has taken what was written, or is gone. */
@@ -183,17 +189,29 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #push(filter: BodyFilter, controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const pushed = this.#filterNext(() => filter.push(chunk));
+    if (pushed === undefined) return;
     controller.pause();
-    this.#filtering = (this.#filtering ?? Promise.resolve())
-      .then(() => filter.push(chunk))
-      .then(
-        () => controller.resume(),
-        (error: unknown) => this.#fault(error),
-      );
+    this.#filtering = pushed.then(() => {
+      if (!this.#settled) controller.resume();
+    });
+  }
+
+  /** Has the filter do one more step, after the ones before. Undefined when it is done already. */
+  #filterNext(step: (filter: BodyFilter) => Promise<void> | undefined): Promise<void> | undefined {
+    const filter = this.#filter;
+    if (filter === undefined) return undefined;
+    const fault = (error: unknown): undefined => this.#fault(error);
+    if (this.#filtering !== undefined) return this.#filtering.then(() => (this.#settled ? undefined : step(filter))).catch(fault);
+    try {
+      return step(filter)?.catch(fault);
+    } catch (error) {
+      return fault(error);
+    }
   }
 
   /** A filter that fails ends the answer; nothing of it is let through unfiltered. */
-  #fault(error: unknown): void {
+  #fault(error: unknown): undefined {
     if (this.#settled) return;
     const { exchange, logger } = this.#options;
     const server = exchange.route?.name ?? '';
@@ -226,15 +244,24 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #finish(): void {
     if (this.#settled) return;
-    if (this.#cancelled)
-      return this.#settle({ outcome: 'cancelled', httpStatus: this.#sentStatus(), rpcCode: null, responseBytes: this.#responseBytes });
+    if (this.#cancelled) return this.#settleCancelled();
     const { response } = this.#options.exchange;
     this.#writeHead();
     const httpStatus = response.statusCode;
     const answer = this.#observer?.end() ?? { outcome: 'ok' as const, rpcCode: null };
     const outcome = answer.outcome === 'ok' && httpStatus >= 400 ? 'rpc_error' : answer.outcome;
-    response.end();
+    this.#endResponse();
     this.#settle({ outcome, rpcCode: answer.rpcCode, httpStatus, responseBytes: this.#responseBytes });
+  }
+
+  #endResponse(): void {
+    const { response } = this.#options.exchange;
+    if (this.#last === undefined) return void response.end();
+    const body = this.#last;
+    this.#responseBytes += body.length;
+    // Node puts a text behind the head and writes both at once. As Latin-1 each byte is a character, so the bytes stay what they are.
+    if (body.length <= MAX_TEXT_BYTES) response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
+    else response.end(body);
   }
 
   #onDownstreamClosed(): void {
@@ -253,6 +280,10 @@ export class Relay implements Dispatcher.DispatchHandler {
     return response.headersSent ? response.statusCode : null;
   }
 
+  #settleCancelled(): void {
+    this.#settle({ outcome: 'cancelled', httpStatus: this.#sentStatus(), rpcCode: null, responseBytes: this.#responseBytes });
+  }
+
   #settle(ending: Ending): void {
     this.#settled = true;
     clearTimeout(this.#abandon);
@@ -262,19 +293,6 @@ export class Relay implements Dispatcher.DispatchHandler {
 
 export function isEventStream(headers: IncomingHttpHeaders): boolean {
   return /^\s*text\/event-stream\s*(?:;|$)/i.test(headers['content-type'] ?? '');
-}
-
-/** Answers that must not reach the agent as they are. */
-export function refusalForStatus(status: number, server: string): Refusal | undefined {
-  if (status > 599) return upstreamFailed('upstream_answer', `the server ${server} answered with a status that HTTP does not have`);
-  // A 401 would make the agent's SDK start OAuth against localhost.
-  if (status === 401) return upstreamFailed('upstream_credential', `the server ${server} did not accept the credential it was given`);
-  // Only a proxy asks so. A captured agent would take it for the sidecar's, and show it another credential.
-  if (status === 407) return upstreamFailed('upstream_answer', `the server ${server} answered as only a proxy may`);
-  // A redirect would lead the agent around the sidecar.
-  if (status >= 300 && status < 400 && status !== 304)
-    return upstreamFailed('upstream_redirect', `the server ${server} answered with a redirect, which is not followed`);
-  return undefined;
 }
 
 function endsEvent(chunk: Buffer): boolean {

@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from '../runtime/http.ts';
 
 const TUNNEL_REASON = 'sidegate does not open tunnels: it could not see what goes through. Use http://localhost:9400/<server>/mcp\n';
 const TUNNEL_REFUSED = `HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${TUNNEL_REASON.length}\r\n\r\n${TUNNEL_REASON}`;

@@ -6,6 +6,10 @@ export interface SessionOwner {
   readonly server: string;
 }
 
+interface Opened extends SessionOwner {
+  readonly sessionId: string;
+}
+
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const MAX_REMEMBERED = 10_000;
@@ -19,8 +23,8 @@ const MAX_REMEMBERED = 10_000;
 export class SessionSeal {
   readonly #encryptionKey: Buffer;
   readonly #nonceKey: Buffer;
-  /** Opened ids, by owner and sealed id, since every request of a session carries one. */
-  readonly #opened = new Map<string, string>();
+  /** Opened ids, by sealed id, since every request of a session carries one. */
+  readonly #opened = new Map<string, Opened>();
 
   /** @param key at least 32 random bytes, of this pod alone */
   constructor(key: Uint8Array) {
@@ -33,15 +37,15 @@ export class SessionSeal {
     const nonce = createHmac('sha256', this.#nonceKey).update(bound).update('\0').update(sessionId).digest().subarray(0, NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.#encryptionKey, nonce).setAAD(Buffer.from(bound));
     const sealed = Buffer.concat([nonce, cipher.update(sessionId), cipher.final(), cipher.getAuthTag()]).toString('base64url');
-    this.#remember(bound + sealed, sessionId);
+    this.#remember(owner, sealed, sessionId);
     return sealed;
   }
 
   /** The server's id, or undefined when the text is not a session of this owner. */
   open(owner: SessionOwner, sealed: string): string | undefined {
+    const known = this.#opened.get(sealed);
+    if (known !== undefined && known.userId === owner.userId && known.server === owner.server) return known.sessionId;
     const bound = ownerText(owner);
-    const known = this.#opened.get(bound + sealed);
-    if (known !== undefined) return known;
     const bytes = Buffer.from(sealed, 'base64url');
     if (bytes.length <= NONCE_BYTES + TAG_BYTES || bytes.toString('base64url') !== sealed) return undefined;
     const decipher = createDecipheriv('aes-256-gcm', this.#encryptionKey, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
@@ -52,13 +56,13 @@ export class SessionSeal {
     } catch {
       return undefined; // Forged, of another pod, or somebody else's.
     }
-    this.#remember(bound + sealed, sessionId);
+    this.#remember(owner, sealed, sessionId);
     return sessionId;
   }
 
-  #remember(key: string, sessionId: string): void {
+  #remember({ userId, server }: SessionOwner, sealed: string, sessionId: string): void {
     if (this.#opened.size >= MAX_REMEMBERED) this.#opened.clear();
-    this.#opened.set(key, sessionId);
+    this.#opened.set(sealed, { userId, server, sessionId });
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
 import { parseArgs } from 'node:util';
+import { request as httpRequest } from '../runtime/http.ts';
 import { LineReader } from './stdio/line-reader.ts';
 import { type HttpAnswer, type HttpRequest, StdioClient } from './stdio-client.ts';
 

@@ -61,7 +61,7 @@ function attributesOf(pairs: readonly KeyValue[]): Record<string, string | numbe
 }
 
 /** Reads an OTLP export request in its protobuf encoding. */
-function readSpans(bytes: Buffer): readonly ReceivedSpan[] {
+export function readSpans(bytes: Buffer): readonly ReceivedSpan[] {
   return traceService.Export.requestDeserialize(bytes).resourceSpans.flatMap(({ resource, scopeSpans }) => {
     const service = String(attributesOf(resource?.attributes ?? [])['service.name'] ?? '');
     return scopeSpans.flatMap(({ spans }) =>

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Refusal, upstreamFailed } from '../denial.ts';
+import { type Refusal, refusalForStatus, upstreamFailed } from '../denial.ts';
 import { isJsonMediaType } from '../mcp/media-type.ts';
 import { EventStreamReader, type StreamPart } from '../mcp/sse.ts';
-import { type AnswerController, type AnswerHandler, AnswerWithheld, isEventStream, refusalForStatus } from '../relay.ts';
+import { type AnswerController, type AnswerHandler, AnswerWithheld, isEventStream } from '../relay.ts';
 import { onOneLine } from '../stdio/line-reader.ts';
 import { type Message, readMessage } from './message.ts';
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Refusal, upstreamFailed } from '../denial.ts';
+import { type Refusal, refusalForStatus, upstreamFailed } from '../denial.ts';
 import { EventStreamReader, type StreamPart } from '../mcp/sse.ts';
-import { type AnswerController, type AnswerHandler, isEventStream, refusalForStatus } from '../relay.ts';
+import { type AnswerController, type AnswerHandler, isEventStream } from '../relay.ts';
 import { onOneLine } from '../stdio/line-reader.ts';
 import { endpointUrl } from './endpoint.ts';
 

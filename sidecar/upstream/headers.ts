@@ -12,7 +12,7 @@ const FORWARDED: ReadonlySet<string> = new Set(['accept', 'accept-language', 'co
 const CREDENTIAL: ReadonlySet<string> = new Set(['authorization', 'dpop']);
 
 function isForwarded(name: string): boolean {
-  return FORWARDED.has(name) || name.startsWith('mcp-');
+  return FORWARDED.has(name) || (name.startsWith('mcp-') && name !== 'mcp-session-id');
 }
 
 /**
@@ -24,7 +24,7 @@ function isForwarded(name: string): boolean {
  */
 export function upstreamHeaders(
   headers: IncomingHttpHeaders,
-  obligations: Obligations,
+  { setHeaders, removeHeaders }: Obligations,
   traceparent: string | undefined,
   sessionId: string | undefined,
   keepsCredential = false,
@@ -32,13 +32,12 @@ export function upstreamHeaders(
   const sent: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
-    if (typeof value === 'string' && (isForwarded(name) || (keepsCredential && CREDENTIAL.has(name)))) sent[name] = value;
+    const isKept = isForwarded(name) || (keepsCredential && CREDENTIAL.has(name));
+    if (typeof value === 'string' && isKept && !removeHeaders.includes(name)) sent[name] = value;
   }
-  for (const name of obligations.removeHeaders) delete sent[name];
   if (traceparent !== undefined) sent['traceparent'] = traceparent;
-  delete sent['mcp-session-id'];
   if (sessionId !== undefined) sent['mcp-session-id'] = sessionId;
-  for (const { name, value } of obligations.setHeaders) sent[name] = value;
+  for (const { name, value } of setHeaders) sent[name] = value;
   return sent;
 }
 
@@ -79,11 +78,10 @@ export function downstreamHeaders(
     const isChallenge = passesChallenge && name === 'www-authenticate';
     if ((WITHHELD.has(name) && !isChallenge) || named?.has(name)) continue;
     if (rewritten && (name === 'content-length' || name === 'etag' || name === 'digest' || name === 'content-digest')) continue;
-    sent[name] = headers[name];
+    if (name !== 'mcp-session-id') sent[name] = headers[name];
   }
   const sessionId = headers['mcp-session-id'];
   if (sessionId !== undefined) {
-    delete sent['mcp-session-id'];
     const sealed = typeof sessionId === 'string' ? sealSession(sessionId) : undefined;
     if (sealed !== undefined) sent['mcp-session-id'] = sealed;
   }

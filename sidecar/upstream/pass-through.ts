@@ -1,7 +1,8 @@
-import { Agent as HttpAgent, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import httpProxy from 'http-proxy-3';
 import type { Dispatcher } from 'undici';
+import { Agent as HttpAgent } from '../../runtime/http.ts';
 import type { Permit } from '../permit.ts';
 import type { ServerLegs } from '../server-leg.ts';
 

@@ -10,9 +10,15 @@ export interface PooledRequest {
   readonly body?: Uint8Array;
 }
 
+interface Place {
+  readonly pool: Pool;
+  readonly path: string;
+}
+
 /** Kept-alive connections to servers. Redirects are not followed and nothing is sent twice. */
 export class Pools {
   readonly #pools = new Map<string, Pool>();
+  readonly #places = new WeakMap<URL, Place>();
   readonly #headersTimeoutMs: number;
 
   constructor(headersTimeoutMs: number) {
@@ -20,14 +26,22 @@ export class Pools {
   }
 
   dispatch({ url, method, headers, body }: PooledRequest, answer: Dispatcher.DispatchHandler): void {
-    this.#pool(url.origin).dispatch(
-      { path: url.pathname + url.search, method, headers, body: body === undefined || body.length === 0 ? null : body },
-      answer,
-    );
+    const { pool, path } = this.#place(url);
+    pool.dispatch({ path, method, headers, body: body === undefined || body.length === 0 ? null : body }, answer);
   }
 
   async close(): Promise<void> {
     await Promise.allSettled([...this.#pools.values()].map((pool) => pool.destroy()));
+  }
+
+  /** What a URL means for a request; its parts would be put together anew each time that they are read. */
+  #place(url: URL): Place {
+    let place = this.#places.get(url);
+    if (place === undefined) {
+      place = { pool: this.#pool(url.origin), path: url.pathname + url.search };
+      this.#places.set(url, place);
+    }
+    return place;
   }
 
   #pool(origin: string): Pool {

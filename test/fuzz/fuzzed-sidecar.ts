@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { metrics, trace } from '@opentelemetry/api';
 import type { DecisionResponse } from '../../extauthz/api/protos.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { createLogger } from '../../runtime/logger.ts';
+import { Metrics } from '../../runtime/metrics.ts';
 import { Answers } from '../../sidecar/answers.ts';
 import { AuditSpool } from '../../sidecar/audit/spool.ts';
 import type { DecisionQuestion, PolicyClient } from '../../sidecar/authz/client.ts';
@@ -21,6 +21,7 @@ import { KnownNames } from '../../sidecar/known-names.ts';
 import { ListChanges } from '../../sidecar/list-changes.ts';
 import { OpenRequests } from '../../sidecar/open-requests.ts';
 import { Pipeline } from '../../sidecar/pipeline.ts';
+import { Recorder } from '../../sidecar/recorder.ts';
 import { RequestStates } from '../../sidecar/request-states.ts';
 import { Routes } from '../../sidecar/routes.ts';
 import type { ServerLegs } from '../../sidecar/server-leg.ts';
@@ -150,6 +151,8 @@ export function createFuzzedSidecar(url: URL, legs: ServerLegs): FuzzedSidecar {
   const names = new KnownNames();
   const instructions = new Instructions({ decider, names });
   const innerCalls = new InnerCalls();
+  const telemetry = new MessageTelemetry(undefined, new Metrics({ service: 'fuzz', version: '0', scope: 'fuzz' }));
+  const recorder = new Recorder(telemetry, spool);
   const pipeline = new Pipeline({
     config,
     routes,
@@ -179,7 +182,8 @@ export function createFuzzedSidecar(url: URL, legs: ServerLegs): FuzzedSidecar {
     }),
     batches: new Batches(innerCalls),
     spool,
-    telemetry: new MessageTelemetry(trace.getTracer('fuzz'), metrics.getMeter('fuzz')),
+    telemetry,
+    recorder,
     clock: SYSTEM_CLOCK,
     logger,
   });
@@ -189,6 +193,7 @@ export function createFuzzedSidecar(url: URL, legs: ServerLegs): FuzzedSidecar {
     decider,
     send: (request) => sendInMemory(pipeline, request),
     async close() {
+      recorder.drain();
       await spool.stop(0);
       passThrough.close();
       await pools.close();

@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AuditRecord } from '../../../extauthz/api/audit-record.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { AuditSpool } from '../../../sidecar/audit/spool.ts';
 
 const logger = createLogger('test', 'silent');
-const record = (id: string) => ({ id }) as AuditRecord;
+const record = (id: string) => JSON.stringify({ id });
 const ids = (records: readonly Uint8Array[]) => records.map((bytes) => JSON.parse(Buffer.from(bytes).toString()).id);
 
 describe('audit spool', () => {
@@ -40,6 +39,24 @@ describe('audit spool', () => {
     spool.add(record('b'));
     await spool.stop(5_000);
     assert.deepEqual(stored, ['a', 'b']);
+  });
+
+  it('delivers more than it keeps in memory, in order, when the policy service comes back', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spool-'));
+    const stored: string[] = [];
+    let isAway = true;
+    const report = async (records: readonly Uint8Array[]) => {
+      if (isAway) throw new Error('away');
+      stored.push(...ids(records));
+    };
+    const spool = new AuditSpool({ report, dir, backlogLimit: 10_000, logger });
+    const wanted = Array.from({ length: 5_000 }, (_, index) => `r${index}`);
+    for (const id of wanted) spool.add(record(id));
+    await new Promise(setImmediate);
+    isAway = false;
+    await spool.stop(10_000);
+    assert.deepEqual(stored, wanted);
+    assert.deepEqual(readdirSync(dir), []);
   });
 
   it('hands what a stopped sidecar left to the next one, which skips a line that was cut off', async () => {
