@@ -249,8 +249,10 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   innerCalls.serve(handle);
   const httpSseDoor = new HttpSseDoor({ routes, innerCalls, maxBodyBytes: config.maxBodyBytes, logger });
 
+  let isListening = false;
   let stopping = false;
   const notReady = (): string | undefined => {
+    if (!isListening) return 'starting';
     if (stopping) return 'stopping';
     if (client.problem !== undefined) return client.problem;
     if (!lease.isLive(SYSTEM_CLOCK.monotonicMs())) return 'the policy service has not renewed the lease';
@@ -277,6 +279,7 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     receiveTimeoutMs: config.receiveTimeoutMs,
   });
   const address = await listen(agents.server, config.listen, 'SIDEGATE_LISTEN');
+  isListening = true;
   onStop(() => {
     stopping = true;
     return agents.drain(config.drainMs);
