@@ -11,47 +11,28 @@ import { formatAddress } from '../runtime/setting-types.ts';
 import { SpanExport } from '../runtime/span-export.ts';
 import { VERSION } from '../runtime/version.ts';
 import { createAdminServer } from './admin.ts';
-import { Answers } from './answers.ts';
 import { AuditSpool } from './audit/spool.ts';
-import { authorizeAgain } from './authorize-again.ts';
 import { PolicyClient } from './authz/client.ts';
 import { Decider } from './authz/decide.ts';
 import { DecisionCache } from './authz/decision-cache.ts';
 import { Lease } from './authz/lease.ts';
 import { PolicyWatch } from './authz/policy-watch.ts';
-import { Batches } from './batches.ts';
-import { BridgeLeg } from './bridge/bridge-leg.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config.ts';
 import { Views } from './endpoints.ts';
 import { ListCursors } from './federation/list-cursor.ts';
 import { FederatedSessions } from './federation/sessions.ts';
 import { FrontDoor } from './front-door.ts';
-import { HttpSseServers } from './http-sse/http-sse-servers.ts';
 import { HttpSseDoor } from './http-sse-door.ts';
-import { InnerCalls } from './inner-calls.ts';
-import { Instructions } from './instructions.ts';
-import { KnownNames } from './known-names.ts';
+import { startLegs } from './legs.ts';
 import { ListChanges } from './list-changes.ts';
-import { OpenRequests } from './open-requests.ts';
-import { Pipeline } from './pipeline.ts';
 import { Recorder } from './recorder.ts';
-import { RequestStates } from './request-states.ts';
-import { type Route, Routes } from './routes.ts';
+import { createRequestPath } from './request-path.ts';
+import { Routes } from './routes.ts';
 import { AgentServer } from './server.ts';
-import { ServerRequests } from './server-requests.ts';
 import { sessionKey } from './session-key.ts';
-import { SessionSeal } from './session-seal.ts';
-import { AllowedCommands } from './stdio/allowed-commands.ts';
-import { StdioServers } from './stdio/stdio-servers.ts';
 import { runStdioCommand } from './stdio-command.ts';
-import { TaskCalls } from './task-calls.ts';
-import { TaskLedger } from './task-ledger.ts';
-import { Tasks } from './tasks.ts';
 import { MessageTelemetry } from './telemetry.ts';
-import { ToolSchemas } from './tool-schemas.ts';
-import { Upstreams } from './upstream/forward.ts';
-import { PassThrough } from './upstream/pass-through.ts';
 import { Pools } from './upstream/pools.ts';
 
 const USAGE = `sidegate sidecar: the policy gate of one pod
@@ -78,9 +59,6 @@ export async function main(args: string[]): Promise<void> {
     await start(readSidecarConfig(process.env), logger, onStop);
   });
 }
-
-/** An id that cannot be guessed. */
-const newSecretId = () => randomBytes(32).toString('base64url');
 
 /** Starts every part; each registers how it stops, and they stop in reverse. */
 async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () => Promise<void> | void) => void): Promise<void> {
@@ -122,104 +100,24 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   const recorder = new Recorder(telemetry, spool);
   onStop(() => recorder.drain());
 
-  const stdio = new StdioServers({
-    allowed: new AllowedCommands(config.stdioCommands),
-    routeOf: (name) => routes.named(name),
-    maxProcesses: config.stdioMaxProcesses,
-    maxLineBytes: config.stdioMaxLineBytes,
-    idleMs: config.stdioIdleMs,
-    answerTimeoutMs: config.upstreamTimeoutMs,
-    env: process.env,
-    clock: SYSTEM_CLOCK,
-    newSessionId: newSecretId,
-    logger,
-  });
-  onStop(() => stdio.close());
   const pools = new Pools(config.upstreamTimeoutMs);
   onStop(() => pools.close());
-  const httpSse = new HttpSseServers({
-    dispatch: (request, answer) => pools.dispatch(request, answer),
-    routeOf: (name) => routes.named(name),
-    maxMessageBytes: config.stdioMaxLineBytes,
-    answerTimeoutMs: config.upstreamTimeoutMs,
-    idleMs: config.stdioIdleMs,
-    clock: SYSTEM_CLOCK,
-    newSessionId: newSecretId,
-    logger,
-  });
-  onStop(() => httpSse.close());
-  const transports = (route: Route) => (route.stdio !== undefined ? stdio : route.usesHttpSse === true ? httpSse : undefined);
   const decider = new Decider(client, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
-  const bridge = new BridgeLeg({
-    send: (permit, { method, headers, body = new Uint8Array() }, answer) => {
-      const leg = transports(permit.route);
-      if (leg === undefined) pools.dispatch({ url: permit.route.url, method, headers, body }, answer);
-      else if (method === 'POST') leg.post(permit, headers, body, answer);
-      else leg.stream(permit, method, headers, answer);
-    },
-    authorize: authorizeAgain(decider),
-    routeOf: (name) => routes.named(name),
-    requestStates: new SessionSeal(randomBytes(32)),
-    maxRequestBytes: config.maxBodyBytes,
-    maxMessageBytes: config.stdioMaxLineBytes,
-    answerTimeoutMs: config.upstreamTimeoutMs,
-    idleMs: config.stdioIdleMs,
-    clock: SYSTEM_CLOCK,
-    newId: newSecretId,
-    logger,
-  });
-  onStop(() => bridge.close());
-  routes.onReplace(() => {
-    stdio.reconcile();
-    httpSse.reconcile();
-    bridge.reconcile();
-  });
-  const legs = (route: Route) => (route.bridgeTo === undefined ? transports(route) : bridge);
-  const upstreams = new Upstreams(pools, legs);
-  const passThrough = new PassThrough(legs);
-  onStop(() => passThrough.close());
-  const sessions = new SessionSeal(sessionKey(config.stateDir));
-  const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
-  const tasks = new Tasks({ decider, ledger: new TaskLedger(), calls: new TaskCalls(), monotonicMs: SYSTEM_CLOCK.monotonicMs });
-  const requestStates = new RequestStates(SYSTEM_CLOCK.monotonicMs);
-  const toolSchemas = new ToolSchemas(SYSTEM_CLOCK.monotonicMs);
-  const names = new KnownNames();
-  const instructions = new Instructions({ decider, names });
-  const innerCalls = new InnerCalls();
-  const batches = new Batches(innerCalls);
-  const pipeline = new Pipeline({
+  const legs = startLegs({ config, routes, decider, pools, env: process.env, clock: SYSTEM_CLOCK, logger, onStop });
+  const { pipeline, batches, innerCalls } = createRequestPath({
     config,
     routes,
     decider,
-    tasks,
-    requestStates,
-    toolSchemas,
-    upstreams,
-    passThrough,
-    sessions,
-    serverRequests,
+    pools,
+    legs,
+    sessionKey: sessionKey(config.stateDir),
     listChanges,
-    answers: new Answers({
-      config,
-      routes,
-      decider,
-      tasks,
-      requestStates,
-      toolSchemas,
-      names,
-      instructions,
-      sessions,
-      serverRequests,
-      listChanges,
-      clock: SYSTEM_CLOCK,
-      logger,
-    }),
-    batches,
     spool,
     telemetry,
     recorder,
     clock: SYSTEM_CLOCK,
     logger,
+    onStop,
   });
   const federated = new FederatedSessions({
     maxSessions: config.federationMaxSessions,

@@ -1,51 +1,39 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { JsonObject, JsonRpcResponse } from '../extauthz/api/json-rpc.ts';
 import { HTTP_METHODS } from '../extauthz/api/operation.ts';
 import { fail, ok, type Result } from '../extauthz/api/result.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type Admitted, conversationOf, ownerOf } from './admitted.ts';
+import { type Admission, fieldText } from './admission.ts';
+import type { Admitted } from './admitted.ts';
 import type { Answers } from './answers.ts';
 import type { AuditSpool } from './audit/spool.ts';
-import type { Decider, Question } from './authz/decide.ts';
 import type { Batches } from './batches.ts';
 import type { Clock } from './clock.ts';
 import type { SidecarConfig } from './config.ts';
-import { foreignState, noDecision, type Refusal, rejected, unknownRoute, unknownSession } from './denial.ts';
+import { noDecision, type Refusal, rejected, unknownRoute } from './denial.ts';
 import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { type ListChanges, subscribedKinds } from './list-changes.ts';
 import { isBatch } from './mcp/batch.ts';
 import { FILTERED_LISTS } from './mcp/list-filter.ts';
 import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
-import type { Era } from './mcp/protocol-version.ts';
 import type { MessageSpans } from './message-spans.ts';
-import type { Permit } from './permit.ts';
 import { checkFields, readBody } from './receive.ts';
 import type { Recorder } from './recorder.ts';
 import type { Relay } from './relay.ts';
-import type { RequestStates } from './request-states.ts';
 import { refuse, rescue } from './rescue.ts';
 import { keepsCredential, type Route, type Routes } from './routes.ts';
-import type { ServerRequests } from './server-requests.ts';
-import type { SessionSeal } from './session-seal.ts';
-import { isAboutTasks, type TaskDecided, type Tasks } from './tasks.ts';
+import type { Tasks } from './tasks.ts';
 import type { MessageTelemetry } from './telemetry.ts';
-import type { ToolSchemas } from './tool-schemas.ts';
 import type { Upstreams } from './upstream/forward.ts';
 import { upstreamHeaders } from './upstream/headers.ts';
 import type { PassThrough } from './upstream/pass-through.ts';
-import { userProof } from './user-proof.ts';
 
 export interface PipelineOptions {
   readonly config: SidecarConfig;
   readonly routes: Routes;
-  readonly decider: Decider;
+  readonly admission: Admission;
   readonly tasks: Tasks;
-  readonly requestStates: RequestStates;
-  readonly toolSchemas: ToolSchemas;
   readonly upstreams: Upstreams;
   readonly passThrough: PassThrough;
-  readonly sessions: SessionSeal;
-  readonly serverRequests: ServerRequests;
   readonly listChanges: ListChanges;
   readonly answers: Answers;
   readonly batches: Batches;
@@ -109,7 +97,7 @@ export class Pipeline {
   /** A POST: one JSON-RPC message and its answer. */
   async #message(exchange: Exchange, state: { spans: MessageSpans | undefined }): Promise<Ending | undefined> {
     const { request } = exchange;
-    const { config, telemetry } = this.#options;
+    const { config, admission, telemetry } = this.#options;
     const body = await this.#receive(exchange, config.maxBodyBytes);
     if (!body.ok) return refuse(exchange, body.failure);
     exchange.requestBytes = body.value.length;
@@ -127,16 +115,11 @@ export class Pipeline {
     const spans = telemetry.start(typeof traceparent === 'string' ? traceparent : undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
 
-    const admitting = this.#admit(exchange, route.value, inbound.era, spans);
+    const admitting = admission.admit({ exchange, route: route.value, era: inbound.era, spans });
     const admitted = admitting instanceof Promise ? await admitting : admitting;
     if (!admitted.ok) return refuse(exchange, admitted.failure);
-    if (inbound.message.kind === 'response' && !this.#isAwaited(admitted.value, inbound.message, body.value)) {
-      return refuse(exchange, rejected('malformed', 400, 'no request of the server waits for this answer'));
-    }
-    if (inbound.message.kind === 'request') {
-      const fault = this.#callFault(admitted.value, inbound.message.params);
-      if (fault !== undefined) return refuse(exchange, fault);
-    }
+    const fault = admission.fault(admitted.value, inbound.message, body.value);
+    if (fault !== undefined) return refuse(exchange, fault);
     if (exchange.response.destroyed) return GONE;
     return this.#forward(admitted.value, inbound, body.value);
   }
@@ -144,7 +127,7 @@ export class Pipeline {
   /** A GET or DELETE without a JSON-RPC request of the agent's own: of the revisions with sessions, or for a document about the server. */
   async #stream(exchange: Exchange, state: { spans: MessageSpans | undefined }, method: string): Promise<Ending> {
     const { request, response } = exchange;
-    const { telemetry, passThrough, clock } = this.#options;
+    const { admission, telemetry, passThrough, clock } = this.#options;
     exchange.method = method;
     const received = await this.#receive(exchange, 0);
     if (!received.ok) return refuse(exchange, received.failure);
@@ -153,7 +136,7 @@ export class Pipeline {
     if (route.value.isMetadata === true) exchange.method = HTTP_METHODS.resourceMetadata;
     const spans = telemetry.start(undefined, fieldText(request, 'traceparent'));
     state.spans = spans;
-    const admitted = await this.#admit(exchange, route.value, 'legacy', spans);
+    const admitted = await admission.admit({ exchange, route: route.value, era: 'legacy', spans });
     if (!admitted.ok) return refuse(exchange, admitted.failure);
 
     if (exchange.response.destroyed) return GONE;
@@ -215,72 +198,6 @@ export class Pipeline {
     return parsed;
   }
 
-  /** Decides, and finds the session that the message belongs to; at once when the decision is known. */
-  #admit(exchange: Exchange, route: Route, era: Era, spans: MessageSpans): Result<Admitted, Refusal> | Promise<Result<Admitted, Refusal>> {
-    const proof = userProof(exchange.request, route);
-    if (!proof.ok) return proof;
-    const userToken = proof.value;
-    const admit = (permit: Result<Permit, Refusal>) => this.#admitted(exchange, permit, userToken, era, spans);
-    const permit = this.#decide(exchange, route, userToken);
-    return permit instanceof Promise ? permit.then(admit) : admit(permit);
-  }
-
-  #admitted(
-    exchange: Exchange,
-    permit: Result<Permit, Refusal>,
-    userToken: string,
-    era: Era,
-    spans: MessageSpans,
-  ): Result<Admitted, Refusal> {
-    if (!permit.ok) return permit;
-    // Modern requests have no session: what the agent sends is dropped, and a server gets to name none.
-    const session = era === 'modern' ? ok(undefined) : this.#session(exchange, permit.value);
-    if (!session.ok) return session;
-    return ok({ exchange, permit: permit.value, userToken, sessionId: session.value, era, spans });
-  }
-
-  #decide(exchange: Exchange, route: Route, userToken: string): Result<Permit, Refusal> | Promise<Result<Permit, Refusal>> {
-    const { decider, tasks } = this.#options;
-    const { method, target, params } = exchange;
-    const question: Question = { route, method, target, params, userToken };
-    if (isAboutTasks(method)) return this.#ask(exchange, question, tasks);
-    const known = decider.decideFromCache(question);
-    if (known === undefined) return this.#ask(exchange, question, decider);
-    exchange.decision = known.decision;
-    exchange.cached = known.cached;
-    return known.outcome;
-  }
-
-  async #ask(exchange: Exchange, question: Question, decides: Decider | Tasks): Promise<Result<Permit, Refusal>> {
-    const { clock } = this.#options;
-    const askedAtMs = clock.monotonicMs();
-    const decided: TaskDecided = await decides.decide(question);
-    exchange.decisionMs = clock.monotonicMs() - askedAtMs;
-    exchange.decision = decided.decision;
-    exchange.cached = decided.cached;
-    if (decided.tool !== undefined) exchange.target = decided.tool;
-    return decided.outcome;
-  }
-
-  /** The server's session id behind the one that the agent holds. Somebody else's session is one that does not exist. */
-  #session({ request }: Exchange, permit: Permit): Result<string | undefined, Refusal> {
-    const sealed = fieldText(request, 'mcp-session-id');
-    if (sealed === undefined) return ok(undefined);
-    const sessionId = this.#options.sessions.open(ownerOf(permit), sealed);
-    return sessionId === undefined ? fail(unknownSession()) : ok(sessionId);
-  }
-
-  /** An answer of the agent's goes only to a request that was let through, once. */
-  #isAwaited(admitted: Admitted, { idSpan }: JsonRpcResponse, body: Buffer): boolean {
-    return this.#options.serverRequests.isAwaited(conversationOf(admitted), body.toString('utf8', idSpan.start, idSpan.end));
-  }
-
-  /** What only answers that went through before can tell about a request: whom its state was given to, and which fields repeat its arguments. */
-  #callFault(admitted: Admitted, params: JsonObject | undefined): Refusal | undefined {
-    const { requestStates, toolSchemas } = this.#options;
-    return requestStates.isForeign(admitted, params) ? foreignState() : toolSchemas.mismatch(admitted, params?.['arguments']);
-  }
-
   #forward(admitted: Admitted, { message }: InboundMessage, body: Buffer): Promise<Ending> {
     const { telemetry, upstreams, tasks, clock } = this.#options;
     const { exchange, permit, era, spans } = admitted;
@@ -311,9 +228,4 @@ export class Pipeline {
     const { clock, telemetry, recorder } = this.#options;
     recorder.add({ exchange, spans: spans ?? telemetry.start(undefined, undefined), ending, endedAtMs: clock.monotonicMs() });
   }
-}
-
-function fieldText({ headers }: IncomingMessage, name: string): string | undefined {
-  const value = headers[name];
-  return typeof value === 'string' ? value : undefined;
 }

@@ -6,34 +6,20 @@ import type { DecisionResponse } from '../../extauthz/api/protos.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { Metrics } from '../../runtime/metrics.ts';
-import { Answers } from '../../sidecar/answers.ts';
 import { AuditSpool } from '../../sidecar/audit/spool.ts';
 import type { DecisionQuestion, PolicyClient } from '../../sidecar/authz/client.ts';
 import { type Decided, Decider, type Question } from '../../sidecar/authz/decide.ts';
 import { DecisionCache } from '../../sidecar/authz/decision-cache.ts';
 import { Lease } from '../../sidecar/authz/lease.ts';
-import { Batches } from '../../sidecar/batches.ts';
 import { SYSTEM_CLOCK } from '../../sidecar/clock.ts';
 import { readSidecarConfig } from '../../sidecar/config.ts';
-import { InnerCalls } from '../../sidecar/inner-calls.ts';
-import { Instructions } from '../../sidecar/instructions.ts';
-import { KnownNames } from '../../sidecar/known-names.ts';
 import { ListChanges } from '../../sidecar/list-changes.ts';
-import { OpenRequests } from '../../sidecar/open-requests.ts';
-import { Pipeline } from '../../sidecar/pipeline.ts';
+import type { Pipeline } from '../../sidecar/pipeline.ts';
 import { Recorder } from '../../sidecar/recorder.ts';
-import { RequestStates } from '../../sidecar/request-states.ts';
+import { createRequestPath } from '../../sidecar/request-path.ts';
 import { Routes } from '../../sidecar/routes.ts';
 import type { ServerLegs } from '../../sidecar/server-leg.ts';
-import { ServerRequests } from '../../sidecar/server-requests.ts';
-import { SessionSeal } from '../../sidecar/session-seal.ts';
-import { TaskCalls } from '../../sidecar/task-calls.ts';
-import { TaskLedger } from '../../sidecar/task-ledger.ts';
-import { Tasks } from '../../sidecar/tasks.ts';
 import { MessageTelemetry } from '../../sidecar/telemetry.ts';
-import { ToolSchemas } from '../../sidecar/tool-schemas.ts';
-import { Upstreams } from '../../sidecar/upstream/forward.ts';
-import { PassThrough } from '../../sidecar/upstream/pass-through.ts';
 import { Pools } from '../../sidecar/upstream/pools.ts';
 import type { GeneratedRequest } from './generated-request.ts';
 import { isPermitted, isPermittedName, isPermittedUri } from './pretend-policy.ts';
@@ -132,7 +118,6 @@ export function createFuzzedSidecar(url: URL, legs: ServerLegs): FuzzedSidecar {
   cache.dropOutdated();
   const routes = new Routes();
   routes.replace([{ name: 'files', url }]);
-  const listChanges = new ListChanges();
   const decider = new WatchedDecider(pretendPolicyService() as PolicyClient, cache, config.decisionTimeoutMs, SYSTEM_CLOCK);
   const spool = new AuditSpool({
     report: async () => {},
@@ -141,51 +126,23 @@ export function createFuzzedSidecar(url: URL, legs: ServerLegs): FuzzedSidecar {
     logger,
   });
   const pools = new Pools(config.upstreamTimeoutMs);
-  const upstreams = new Upstreams(pools, legs);
-  const passThrough = new PassThrough(legs);
-  const sessions = new SessionSeal(randomBytes(32));
-  const serverRequests = new ServerRequests({ decider, upstreams, open: new OpenRequests(), logger });
-  const tasks = new Tasks({ decider, ledger: new TaskLedger(), calls: new TaskCalls(), monotonicMs: SYSTEM_CLOCK.monotonicMs });
-  const requestStates = new RequestStates(SYSTEM_CLOCK.monotonicMs);
-  const toolSchemas = new ToolSchemas(SYSTEM_CLOCK.monotonicMs);
-  const names = new KnownNames();
-  const instructions = new Instructions({ decider, names });
-  const innerCalls = new InnerCalls();
   const telemetry = new MessageTelemetry(undefined, new Metrics({ service: 'fuzz', version: '0', scope: 'fuzz' }));
   const recorder = new Recorder(telemetry, spool);
-  const pipeline = new Pipeline({
+  const stops: (() => Promise<void> | void)[] = [];
+  const { pipeline, innerCalls } = createRequestPath({
     config,
     routes,
     decider,
-    upstreams,
-    passThrough,
-    sessions,
-    serverRequests,
-    listChanges,
-    tasks,
-    requestStates,
-    toolSchemas,
-    answers: new Answers({
-      config,
-      routes,
-      decider,
-      tasks,
-      requestStates,
-      toolSchemas,
-      names,
-      instructions,
-      sessions,
-      serverRequests,
-      listChanges,
-      clock: SYSTEM_CLOCK,
-      logger,
-    }),
-    batches: new Batches(innerCalls),
+    pools,
+    legs,
+    sessionKey: randomBytes(32),
+    listChanges: new ListChanges(),
     spool,
     telemetry,
     recorder,
     clock: SYSTEM_CLOCK,
     logger,
+    onStop: (stop) => stops.push(stop),
   });
   innerCalls.serve((request, response) => pipeline.handle(request, response));
   return {
@@ -195,7 +152,7 @@ export function createFuzzedSidecar(url: URL, legs: ServerLegs): FuzzedSidecar {
     async close() {
       recorder.drain();
       await spool.stop(0);
-      passThrough.close();
+      for (const stop of stops) await stop();
       await pools.close();
     },
   };

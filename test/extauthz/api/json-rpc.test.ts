@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { idJson, parseJsonRpc } from '../../../extauthz/api/json-rpc.ts';
 import { type MessageFaultKind, rpcCodeOf } from '../../../extauthz/api/json-rpc-fault.ts';
 import type { Span } from '../../../extauthz/api/json-structure.ts';
+import { parseJsonValue } from '../../../extauthz/api/json-value.ts';
 import { HTTP_METHODS } from '../../../extauthz/api/operation.ts';
 import { bytesOf, type CaseBytes, readCases } from '../../cases/mcp/read-cases.ts';
 
@@ -61,8 +62,8 @@ describe('JSON-RPC cases', () => {
       assert.equal(textAt(message.paramsSpan), params);
       assert.equal(textAt(message.metaSpan), meta);
       assert.equal(textAt(message.traceparentSpan), traceparent);
-      assert.deepEqual(message.params, params === undefined ? undefined : JSON.parse(params));
-      assert.deepEqual(message.meta, meta === undefined ? undefined : JSON.parse(meta));
+      assert.deepEqual(message.params, params === undefined ? undefined : parseJsonValue(params));
+      assert.deepEqual(message.meta, meta === undefined ? undefined : parseJsonValue(meta));
     });
   }
 });
@@ -113,10 +114,11 @@ describe('properties', () => {
         assert.ok(parsed.ok, `${text} ${JSON.stringify(parsed)}`);
         assert.ok(parsed.value.kind === 'request');
         const { idSpan, paramsSpan, metaSpan } = parsed.value;
-        const valueAt = (span: Span | undefined) => span && JSON.parse(bytes.toString('utf8', span.start, span.end));
+        const read = parseJsonValue(text) as { params: { _meta: unknown } };
+        const valueAt = (span: Span | undefined) => span && parseJsonValue(bytes.toString('utf8', span.start, span.end));
         assert.equal(valueAt(idSpan), id);
-        assert.deepEqual(valueAt(paramsSpan), JSON.parse(text).params);
-        assert.deepEqual(valueAt(metaSpan), meta === null ? undefined : JSON.parse(text).params._meta);
+        assert.deepEqual(valueAt(paramsSpan), read.params);
+        assert.deepEqual(valueAt(metaSpan), meta === null ? undefined : read.params._meta);
         assert.deepEqual(parseJsonRpc(bytes), parsed);
       }),
       { numRuns: 2_000 },

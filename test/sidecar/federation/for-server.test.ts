@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { parseJsonRpc } from '../../../extauthz/api/json-rpc.ts';
+import { parseJsonValue } from '../../../extauthz/api/json-value.ts';
 import { addresseeOf, forServer, listenForServer, responseForServer, withCursor } from '../../../sidecar/federation/for-server.ts';
 
 function addressed(text: string): { readonly server: string; readonly text: string } | undefined {
@@ -27,7 +28,7 @@ describe('messages for a server', () => {
         const sent = { jsonrpc: '2.0', id: 1, method: 'tools/call', params };
         const got = addressed(JSON.stringify(sent));
         assert.equal(got?.server, server);
-        assert.deepEqual(JSON.parse(got.text), JSON.parse(JSON.stringify({ ...sent, params: { ...params, name: own } })));
+        assert.deepEqual(parseJsonValue(got.text), parseJsonValue(JSON.stringify({ ...sent, params: { ...params, name: own } })));
       }),
       { numRuns: 1_000 },
     );

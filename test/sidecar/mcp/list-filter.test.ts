@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ListToolsResultSchema } from '@modelcontextprotocol/core';
 import fc from 'fast-check';
+import { parseJsonValue } from '../../../extauthz/api/json-value.ts';
 import { filterList, type ListFault, type ListRead, listMethodsIn, readList } from '../../../sidecar/mcp/list-filter.ts';
 import { bytesOf, type CaseBytes, readCases } from '../../cases/mcp/read-cases.ts';
 
@@ -147,14 +148,14 @@ describe('properties', () => {
         const filtered = Buffer.from(
           filterList(list, allBut(list, hide), { era: modern ? 'modern' : 'legacy', maxTtlMs: MAX_TTL_MS }),
         ).toString();
-        const after = JSON.parse(filtered);
+        const after = parseJsonValue(filtered) as { id: unknown; result: Record<string, unknown> & { tools: unknown; ttlMs: number } };
 
         const isShown = (candidate: unknown) => {
           const fields = candidate as { name?: unknown; NAME?: unknown } | null;
           return typeof fields?.name === 'string' && fields.NAME === undefined && !hide.includes(fields.name);
         };
-        assert.deepEqual(after.result.tools, JSON.parse(JSON.stringify(items.filter(isShown))));
-        const texts = itemTexts(JSON.stringify({ a: { b: JSON.parse(text).result.tools } }));
+        assert.deepEqual(after.result.tools, parseJsonValue(JSON.stringify(items.filter(isShown))));
+        const texts = itemTexts(JSON.stringify({ a: { b: (parseJsonValue(text) as { result: { tools: unknown } }).result.tools } }));
         assert.equal(texts.length, items.length);
         const shownTexts = texts.filter((_text, index) => isShown(items[index]));
         if (indent === 0) assert.ok(filtered.includes(`"tools":[${shownTexts.join(',')}]`));
