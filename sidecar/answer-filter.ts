@@ -2,9 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Refusal, upstreamFailed } from './denial.ts';
 import { readList } from './mcp/list-filter.ts';
 import { isJsonMediaType } from './mcp/media-type.ts';
+import { isPlainError } from './mcp/plain-error.ts';
 import { EventStreamReader, type StreamPart } from './mcp/sse.ts';
 import { isPlainAroundData, isUtf8EventStream, withoutLineSeparators } from './mcp/sse-differentials.ts';
-import { withData } from './mcp/sse-fields.ts';
+import { withData, withoutIgnored } from './mcp/sse-fields.ts';
 import type { MessageFilter } from './message-filter.ts';
 import { AnswerWithheld, type BodyFilter, isEventStream } from './relay.ts';
 
@@ -14,8 +15,8 @@ export interface AnswerFilterOptions {
   readonly server: string;
   /** The list method that was asked; undefined on an answer or stream that may carry anything. */
   readonly method: string | undefined;
-  /** Whether an answer that is no event stream has to be read: clients act on whatever message is in it. */
-  readonly readsJson: boolean;
+  /** Whether a success has a body: what answers a DELETE is read by no client. */
+  readonly hasBody: boolean;
   /** The request's id as it was sent: a JSON answer must be an answer to it. Undefined when there is none. */
   readonly answersIdJson: string | undefined;
   /** Largest JSON answer read, in bytes. */
@@ -25,6 +26,8 @@ export interface AnswerFilterOptions {
 }
 
 const KEEP_ALIVE = Buffer.from(':\n\n');
+/** Larger than what frameworks and gateways answer errors with. */
+const MAX_PLAIN_ERROR_BYTES = 65_536;
 
 /** Where a filter writes: the relay. */
 export interface AnswerSink {
@@ -43,15 +46,17 @@ export function answerFilter(
 ): BodyFilter | Refusal | undefined {
   const type = headers['content-type'];
   const isStream = isEventStream(headers);
-  if (!isStream && !options.readsJson) return undefined;
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     return withheld(options, 'is encoded, though that was not asked for');
+  if (!isStream && status >= 400) return new WholeBody(options, sink, (body) => errorBody(options, body));
+  if (!options.hasBody) return NO_BODY;
   if (isStream && !isUtf8EventStream(type ?? '')) return withheld(options, 'is not in UTF-8');
   if (isStream) return new EventStreamFilter(options, sink);
-  if (type !== undefined && isJsonMediaType(type)) return new JsonFilter(options, sink, status < 400);
-  if (status >= 400 || status === 202 || status === 204 || headers['content-length'] === '0') return undefined;
-  // An empty body may still come without a length: so do answers to DELETE.
+  if (type !== undefined && isJsonMediaType(type)) return new WholeBody(options, sink, (body) => jsonAnswer(options, body));
+  if (headers['content-length'] === '0') return undefined;
+  if (status === 202 || status === 204) return NO_BODY;
+  // An empty body may still come without a length.
   return type === undefined ? new EmptyBody(options) : withheld(options, 'is neither JSON nor an event stream');
 }
 
@@ -74,18 +79,23 @@ class EmptyBody implements BodyFilter {
   end(): undefined {}
 }
 
-/** A JSON answer: held until it is whole, then filtered. With an error status it may be any text, which no client takes for a list. */
-class JsonFilter implements BodyFilter {
+/** What no client reads is not passed on: status and fields say all. */
+const NO_BODY: BodyFilter = { push: () => undefined, end: () => undefined };
+
+type Judged = ReturnType<MessageFilter['filter']>;
+
+/** An answer that is held until it is whole, and passed on as what is made of it. */
+class WholeBody implements BodyFilter {
   readonly #options: AnswerFilterOptions;
   readonly #sink: AnswerSink;
-  readonly #isSuccess: boolean;
+  readonly #filter: (body: Buffer) => Judged;
   #chunks: Buffer[] = [];
   #length = 0;
 
-  constructor(options: AnswerFilterOptions, sink: AnswerSink, isSuccess: boolean) {
+  constructor(options: AnswerFilterOptions, sink: AnswerSink, filter: (body: Buffer) => Judged) {
     this.#options = options;
     this.#sink = sink;
-    this.#isSuccess = isSuccess;
+    this.#filter = filter;
   }
 
   push(chunk: Buffer): undefined {
@@ -96,15 +106,9 @@ class JsonFilter implements BodyFilter {
   }
 
   end(): Promise<void> | undefined {
-    const { messages, method, answersIdJson } = this.#options;
-    // Nothing says nothing: servers answer DELETE so, under the type of their other answers.
-    if (this.#length === 0 && method === undefined) return;
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#length);
-    const isPlainError = !this.#isSuccess && !readList(body, undefined).ok;
-    const message = isPlainError
-      ? body
-      : messages.filter(body, this.#isSuccess ? method : undefined, this.#isSuccess ? answersIdJson : undefined);
+    const message = this.#filter(body);
     if (message instanceof Promise) return message.then((filtered) => this.#write(filtered));
     this.#write(message);
     return undefined;
@@ -112,8 +116,21 @@ class JsonFilter implements BodyFilter {
 
   #write(message: Uint8Array | undefined): void {
     if (message === undefined) throw new AnswerWithheld(withheld(this.#options, 'is not an answer'));
-    this.#sink.writeWhole(message);
+    if (message.length > 0) this.#sink.writeWhole(message);
   }
+}
+
+function jsonAnswer({ messages, method, answersIdJson }: AnswerFilterOptions, body: Buffer): Judged {
+  // Nothing says nothing: servers accept notifications so, under the type of their other answers.
+  return body.length === 0 && method === undefined ? body : messages.filter(body, method, answersIdJson);
+}
+
+/** SDKs show what comes with an error status in their own errors. It is a message like any other, or a short text in which no client finds a list. */
+function errorBody(options: AnswerFilterOptions, body: Buffer): Judged {
+  // Servers answer errors of HTTP under an id of their own.
+  if (readList(body, undefined).ok) return options.messages.filter(body, undefined);
+  if (body.length <= MAX_PLAIN_ERROR_BYTES && isPlainError(body)) return body;
+  throw new AnswerWithheld(withheld(options, 'has an error that is neither a message nor a short text'));
 }
 
 /** An event stream: each event is passed on as soon as it is whole, with its message filtered, or not at all. */
@@ -140,15 +157,15 @@ class EventStreamFilter implements BodyFilter {
   }
 
   async #pass(part: StreamPart): Promise<void> {
-    const { data, raw } = part;
+    const { data } = part;
     // Without data it is nothing, a comment, or the empty event that only carries an id to resume from.
-    if (data === undefined || data.length === 0) this.#sink.write(isPlainAroundData(part) ? raw : KEEP_ALIVE);
+    if (data === undefined || data.length === 0) this.#sink.write(isPlainAroundData(part) ? withoutIgnored(part) : KEEP_ALIVE);
     else {
       if (!isPlainAroundData(part)) throw new AnswerWithheld(withheld(this.#options, 'has an event that clients read differently'));
       const message = await this.#options.messages.filter(data, undefined);
       if (message !== undefined) {
         const oneLine = withoutLineSeparators(message);
-        this.#sink.write(oneLine === data ? raw : withData(part, oneLine));
+        this.#sink.write(oneLine === data ? withoutIgnored(part) : withData(part, oneLine));
       }
     }
     await this.#sink.drained();

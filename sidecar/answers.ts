@@ -37,7 +37,8 @@ export interface AnswersOptions {
 /** How the answer is to be read. */
 export interface AnswerPlan {
   readonly cancelOnDisconnect: boolean;
-  readonly readsJson: boolean;
+  /** Whether a success has a body. */
+  readonly hasBody: boolean;
   /** The list method that was asked. */
   readonly list: string | undefined;
   /** The lists whose change the agent is told of on this answer. */
@@ -59,7 +60,7 @@ export class Answers {
   }
 
   /** A relay for the answer to this message. */
-  relay(admitted: Admitted, { cancelOnDisconnect, readsJson, list, announces }: AnswerPlan): Relay {
+  relay(admitted: Admitted, { cancelOnDisconnect, hasBody, list, announces }: AnswerPlan): Relay {
     const {
       config,
       routes,
@@ -105,7 +106,7 @@ export class Answers {
       messages,
       server: permit.route.name,
       method: list,
-      readsJson,
+      hasBody,
       answersIdJson: exchange.idJson,
       maxJsonBytes,
       maxEventBytes: maxJsonBytes,

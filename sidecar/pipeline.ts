@@ -154,7 +154,7 @@ export class Pipeline {
     if (method === HTTP_METHODS.resourceMetadata) return answers.document(admitted);
     const isStream = method === HTTP_METHODS.stream;
     const announces = isStream ? listChanges.advertised(fieldText(request, 'mcp-session-id') ?? '') : [];
-    return answers.relay(admitted, { cancelOnDisconnect: true, readsJson: isStream, list: undefined, announces });
+    return answers.relay(admitted, { cancelOnDisconnect: true, hasBody: isStream, list: undefined, announces });
   }
 
   #receive({ request }: Exchange, maxBodyBytes: number): Result<never, Refusal> | Promise<Result<Buffer, Refusal>> {
@@ -205,7 +205,7 @@ export class Pipeline {
     const isList = message.kind === 'request' && FILTERED_LISTS.has(message.method);
     const relay = this.#options.answers.relay(admitted, {
       cancelOnDisconnect: era === 'modern',
-      readsJson: true,
+      hasBody: true,
       list: isList ? exchange.method : undefined,
       announces:
         exchange.method === 'subscriptions/listen'

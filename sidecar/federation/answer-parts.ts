@@ -57,10 +57,6 @@ async function drain(parts: AsyncGenerator<AnswerPart>): Promise<void> {
 }
 
 function retryOf({ raw, fields }: StreamPart): string | undefined {
-  for (const { name, line } of fields) {
-    const text = name === 'other' ? Buffer.from(raw.subarray(line.start, line.end)).toString() : '';
-    const [, value] = /^retry: ?([0-9]{1,9})[\r\n]*$/.exec(text) ?? [];
-    if (value !== undefined) return value;
-  }
-  return undefined;
+  const retry = fields.find(({ name }) => name === 'retry');
+  return retry && Buffer.from(raw.subarray(retry.value.start, retry.value.end)).toString();
 }

@@ -15,7 +15,7 @@ import { type Edit, splice } from './splice.ts';
  * - `batch`: an array of messages
  * - `not_a_message`: neither a call nor a response, or both
  * - `case_variant_key`: a key that some clients take for the one that holds the items
- * - `not_a_list`: the answer to a list method has no list in its result
+ * - `not_a_list`: the answer to a list method has no list in its result, or something else is where a list would be
  */
 export interface ListFault {
   readonly kind: 'unreadable' | 'batch' | 'not_a_message' | 'case_variant_key' | 'not_a_list';
@@ -96,6 +96,11 @@ export function readList(bytes: Uint8Array, expected: string | undefined): Resul
   if (expected !== undefined && !methods.includes(expected)) return refuse('not_a_list', 'no list in the result');
   if (!isObject(result)) return ok({ lists: [], text, envelope: value, result: {} });
   if (RESULT_KEYS.variantIn(result) !== undefined) return refuse('case_variant_key', 'in the result');
+  for (const { itemsKey } of FILTERED_LISTS.values()) {
+    // Some servers write nothing for an empty list.
+    const items = result[itemsKey] ?? [];
+    if (!Array.isArray(items)) return refuse('not_a_list', 'something else in place of a list');
+  }
   const lists = methods.map((method) => ({ method, names: namesOf(result, FILTERED_LISTS.get(method) as ListPlace) }));
   return ok({ lists, text, envelope: value, result });
 }

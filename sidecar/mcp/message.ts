@@ -111,7 +111,7 @@ function readResponse(fields: RawFields): Result<Read, RuleFault> {
 
 /**
  * The era is the message's own: modern when `_meta` names a protocol version. The header alone never makes it so, but must not
- * contradict it. `initialize` is the legacy handshake, unless a whole modern `_meta` is with it.
+ * contradict it. `initialize` is the legacy handshake, unless a whole modern `_meta` is with it; a part of one must not be contradicted either.
  */
 function readCall(fields: RawFields, call: Call): Result<Read, RuleFault> {
   const claim = call.meta !== undefined && Object.hasOwn(call.meta, VERSION_META_KEY);
@@ -120,7 +120,8 @@ function readCall(fields: RawFields, call: Call): Result<Read, RuleFault> {
   const isHandshake = call.kind === 'request' && call.method === 'initialize' && !claimsModern(call);
   if (claim && !isHandshake) return readClaim(fields, call);
   const namesModern = header.value !== undefined && eraOf(header.value) === 'modern';
-  if (!namesModern) return ok({ era: 'legacy', protocolVersion: header.value ?? requestedVersion(call) });
+  const legacy = { era: 'legacy', protocolVersion: header.value ?? requestedVersion(call) } as const;
+  if (!namesModern) return claim ? readHandshake(fields, call, legacy) : ok(legacy);
   if (isHandshake) return headerMismatch('initialize does not belong to the protocol version that the MCP-Protocol-Version header names');
   if (call.kind === 'request') return missingMeta(VERSION_META_KEY);
   return withHeaders(fields, call, undefined, { era: 'modern', protocolVersion: header.value });
@@ -132,6 +133,14 @@ function readClaim(fields: RawFields, call: Call): Result<Read, RuleFault> {
   if (typeof version !== 'string') return missingMeta(VERSION_META_KEY);
   if (call.kind === 'request' && !isObject(call.meta?.[CAPABILITIES_META_KEY])) return missingMeta(CAPABILITIES_META_KEY);
   return withHeaders(fields, call, version, { era: 'modern', protocolVersion: version });
+}
+
+/** A handshake with a part of a modern `_meta`: servers may go by either, so that no header may say a third thing. */
+function readHandshake(fields: RawFields, { method, params, meta }: Call, legacy: Read): Result<Read, RuleFault> {
+  const version = meta?.[VERSION_META_KEY];
+  const protocolVersion = typeof version === 'string' ? version : undefined;
+  const checked = checkStandardHeaders(fields, { protocolVersion, method, params, required: false });
+  return checked.ok ? ok(legacy) : headerMismatch(checked.failure);
 }
 
 function withHeaders(fields: RawFields, call: Call, claimed: string | undefined, read: Read): Result<Read, RuleFault> {

@@ -3,8 +3,8 @@ import { type Edit, splice } from './splice.ts';
 
 /** One field line of an event. */
 export interface EventField {
-  /** `other` stands for names that we do not act on. */
-  readonly name: 'data' | 'event' | 'id' | 'other';
+  /** `ignored` is what clients pass over: comments, names without a meaning, a `retry` that is no number. */
+  readonly name: 'data' | 'event' | 'id' | 'retry' | 'ignored';
   /** The line with its line end. */
   readonly line: Span;
   readonly value: Span;
@@ -26,8 +26,9 @@ const CR = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
 const LINE_END = /\r\n|\r|\n/;
+const DIGITS = /^[0-9]{1,9}$/;
 
-/** Reads the field lines of a part from `from` on. Blank lines and comments are none. */
+/** Reads the field lines of a part from `from` on. Blank lines are none. */
 export function readFields(raw: Uint8Array, from: number): EventText {
   const fields: EventField[] = [];
   let event: string | undefined;
@@ -35,7 +36,7 @@ export function readFields(raw: Uint8Array, from: number): EventText {
   for (let start = from; start < raw.length; ) {
     const textEnd = endOfLine(raw, start);
     const end = raw[textEnd] === CR && raw[textEnd + 1] === LF ? textEnd + 2 : textEnd + 1;
-    if (textEnd > start && raw[start] !== COLON) {
+    if (textEnd > start) {
       const field = readField(raw, { start, end }, textEnd);
       fields.push(field);
       if (field.name === 'event') event = textOf(raw, field.value);
@@ -71,13 +72,14 @@ function readField(raw: Uint8Array, line: Span, textEnd: number): EventField {
   const text = raw.subarray(line.start, textEnd);
   const colon = text.indexOf(COLON);
   const nameEnd = colon === -1 ? text.length : colon;
-  const name = utf8Text(text.subarray(0, Math.min(nameEnd, 6)));
   const valueStart = Math.min(nameEnd + (text[nameEnd + 1] === SPACE ? 2 : 1), text.length);
-  return {
-    name: name === 'data' || name === 'event' || name === 'id' ? name : 'other',
-    line,
-    value: { start: line.start + valueStart, end: textEnd },
-  };
+  const value = { start: line.start + valueStart, end: textEnd };
+  return { name: nameOf(utf8Text(text.subarray(0, Math.min(nameEnd, 6))), raw, value), line, value };
+}
+
+function nameOf(name: string, raw: Uint8Array, value: Span): EventField['name'] {
+  if (name === 'data' || name === 'event' || name === 'id') return name;
+  return name === 'retry' && DIGITS.test(textOf(raw, value)) ? name : 'ignored';
 }
 
 function dataOf(raw: Uint8Array, fields: readonly EventField[]): Uint8Array | undefined {
@@ -86,18 +88,41 @@ function dataOf(raw: Uint8Array, fields: readonly EventField[]): Uint8Array | un
   return Buffer.concat(values.flatMap((value, index) => (index === 0 ? [value] : [Buffer.of(LF), value])));
 }
 
+type Fields = Pick<EventText, 'fields'> & { readonly raw: Uint8Array };
+
 /**
- * The event with other data; its id, type, `retry`, comments and line ends stay as and where they were.
- * Data lines beyond the first become empty comments: without them a CR and an LF could meet, and two line ends be one.
+ * The event with other data and without what clients ignore; its id, type, `retry` and line ends stay as and where they were.
+ * Data lines beyond the first become empty comments, too.
  */
-export function withData({ raw, fields }: Pick<EventText, 'fields'> & { readonly raw: Uint8Array }, data: Uint8Array): Uint8Array {
-  const [first, ...others] = fields.filter(({ name }) => name === 'data');
+export function withData({ raw, fields }: Fields, data: Uint8Array): Uint8Array {
+  const first = fields.find(({ name }) => name === 'data');
   if (first === undefined) throw new RangeError('the event has no data to replace');
-  const lineEnd = (field: EventField) => textOf(raw, { start: field.value.end, end: field.line.end });
   const lines = utf8Text(data).split(LINE_END);
-  const edits: Edit[] = [{ span: first.line, text: lines.map((line) => `data: ${line}${lineEnd(first)}`).join('') }];
-  for (const field of others) edits.push({ span: field.line, text: `:${lineEnd(field)}` });
+  const edits = fields.flatMap((field): readonly Edit[] => {
+    if (field !== first) return field.name === 'data' || field.name === 'ignored' ? silenced(raw, field) : [];
+    return [{ span: field.line, text: lines.map((line) => `data: ${line}${lineEnd(raw, field)}`).join('') }];
+  });
   return splice(raw, edits);
+}
+
+/** The part with every line that clients ignore as an empty comment: still a sign of life, and with nothing to read. The same bytes when there is none. */
+export function withoutIgnored({ raw, fields }: Fields): Uint8Array {
+  const ignored = fields.filter(({ name }) => name === 'ignored');
+  return ignored.length === 0
+    ? raw
+    : splice(
+        raw,
+        ignored.flatMap((field) => silenced(raw, field)),
+      );
+}
+
+/** The line stays: without it a CR and an LF could meet, and two line ends be one. */
+function silenced(raw: Uint8Array, field: EventField): readonly Edit[] {
+  return [{ span: field.line, text: `:${lineEnd(raw, field)}` }];
+}
+
+function lineEnd(raw: Uint8Array, { value, line }: EventField): string {
+  return textOf(raw, { start: value.end, end: line.end });
 }
 
 function textOf(raw: Uint8Array, { start, end }: Span): string {

@@ -66,7 +66,7 @@ describe('a policy that changes', () => {
         if (request.method === 'POST')
           return json(response, { jsonrpc: '2.0', id: 1, result: { protocolVersion: '2025-11-25', capabilities } });
         response.writeHead(200, { 'content-type': 'text/event-stream' });
-        response.write(': open\n\n');
+        response.write(':\n\n');
       });
       const authorization = `Bearer ${await gate.token('alice')}`;
       const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } };
@@ -77,13 +77,13 @@ describe('a policy that changes', () => {
         accept: 'text/event-stream',
         'mcp-session-id': String(opened.headers['mcp-session-id']),
       });
-      await until(() => stream.text().includes(': open'));
+      await until(() => stream.text().includes(':\n\n'));
       gate.writeBundleFile('policies/policies.cedar', policy(`for-${told}`));
       if (told) await until(() => stream.text().includes('list_changed'));
       else await sleep(700);
       assert.equal(
         stream.text(),
-        told ? ': open\n\nevent: message\ndata: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n' : ': open\n\n',
+        told ? ':\n\nevent: message\ndata: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n' : ':\n\n',
       );
       stream.close();
     });

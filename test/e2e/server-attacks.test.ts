@@ -29,7 +29,7 @@ describe('hidden and forbidden tools', () => {
     assert.deepEqual(JSON.parse(answer.text).result, { tools: [{ name: 'safe' }], nextCursor: 'more' });
   });
 
-  it('hides them in an event stream, however it is cut, and keeps ids, comments and other events', async () => {
+  it('hides them in an event stream, however it is cut, and keeps ids, signs of life and other events', async () => {
     upstream.behave(async (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       const stream = `id: 0\ndata: \n\n: keep-alive\n\nevent: message\nid: 7\ndata: ${message}\n\n`;
@@ -41,7 +41,7 @@ describe('hidden and forbidden tools', () => {
     });
     const { text } = await post(listRequest);
     assert.doesNotMatch(text, /danger|secret one|other/);
-    assert.match(text, /^id: 0\ndata: \n\n: keep-alive\n\nevent: message\nid: 7\ndata: \{.*"safe".*\}\n\n$/s);
+    assert.match(text, /^id: 0\ndata: \n\n:\n\nevent: message\nid: 7\ndata: \{.*"safe".*\}\n\n$/s);
   });
 
   it('hides them when a stream hands out a list that nobody asked for', async () => {

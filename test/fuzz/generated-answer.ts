@@ -61,8 +61,7 @@ export function answerOf(spec: AnswerSpec, { method, idJson }: Asked): Generated
   const fits = spec.fitsMethod && mutations === 0 && shown !== undefined;
   if (!spec.isStream) {
     const isBatch = mutations > 0 && choices.chance(15);
-    // With an error status, what cannot be read passes as plain text; no client takes it for an answer.
-    const status = mutations === 0 && choices.chance(5) ? choices.of([400, 404, 500]) : 200;
+    const status = choices.chance(mutations === 0 ? 5 : 15) ? choices.of([400, 404, 500]) : 200;
     const body = broken(Buffer.from(textOf(isBatch ? { items: [message] } : message, choices)), mutations, choices);
     return {
       status,
@@ -195,7 +194,8 @@ function otherMessage(state: State, choices: Choices): Written {
 function mutate(message: Written, state: State, choices: Choices): void {
   const result = memberOf(message, 'result');
   const list = choices.of(LISTS);
-  const smuggled: Written = { items: [hiddenItem(list, choices)] };
+  const item = hiddenItem(list, choices);
+  const smuggled: Written = choices.chance(80) ? { items: [item] } : choices.of([{ members: [['0', item]] }, written(MARKER)]);
   const holder = choices.chance(70) ? result : message;
   if (holder === undefined || !('members' in holder)) return;
   const insert = (member: [string, Written]) => void (choices.chance(50) ? holder.members.unshift(member) : holder.members.push(member));
@@ -225,6 +225,8 @@ function mutate(message: Written, state: State, choices: Choices): void {
   }
 }
 
+/** Lines that say nothing to a client, and could say anything. */
+const IGNORED = [':', `: ${MARKER}`, `other: ${MARKER}`, MARKER, ` data: ${MARKER}`, `retry: ${MARKER}`];
 const EVENT_ENDS = ['\n', '\r', '\r\n'] as const;
 
 /** The messages as an event stream, framed in any of the ways that the HTML standard has. */
@@ -240,13 +242,11 @@ function eventStream(messages: readonly Written[], choices: Choices): Buffer {
     return distinct;
   };
   const extra = () => {
-    const line = choices.chance(40)
-      ? choices.of(['', ': keep-alive', `id: ${choices.below(100)}`, 'retry: 10', 'event: message', 'other: x'])
-      : '';
+    const line = choices.chance(40) ? choices.of([...IGNORED, '', `id: ${choices.below(100)}`, 'retry: 10', 'event: message']) : '';
     return line === '' ? '' : line + end();
   };
   for (const message of messages) {
-    if (choices.chance(15)) stream += `: alone${end()}${end()}`;
+    if (choices.chance(15)) stream += `${choices.of(IGNORED)}${end()}${end()}`;
     if (choices.chance(10)) stream += `id: 0${end()}data: ${end()}${end()}`;
     const lines = textOf(message, choices).split(/[\r\n]+/);
     stream += extra();
@@ -270,10 +270,7 @@ function broken(bytes: Buffer, mutations: number, choices: Choices): Buffer {
       return bytes.subarray(0, at);
     case 3:
       return Buffer.concat([bytes, bytes]);
-    default: {
-      // Only where a line begins: elsewhere it would make a field of another name, which says nothing to any client.
-      const lineEnd = bytes.findIndex((byte, index) => index >= at && (byte === 0x0a || byte === 0x0d));
-      return inserted(lineEnd + 1, Buffer.from(choices.of(['\n\n', '\r', '\n', '\r\n\r\n'])));
-    }
+    default:
+      return inserted(at, Buffer.from(choices.of(['\n\n', '\r', '\n', '\r\n\r\n'])));
   }
 }

@@ -103,7 +103,7 @@ function envelope(method: string, params: unknown, isModern: boolean, choices: C
         ...(choices.chance(20) && { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }),
       }
     : choices.chance(20)
-      ? { progressToken: 7 }
+      ? choices.of([{ progressToken: 7 }, { [VERSION_KEY]: choices.of(['2025-11-25', '2026-07-28']) }])
       : undefined;
   const all = _meta === undefined ? params : { ...(params as object), _meta };
   const id = method.startsWith('notifications/') ? {} : { id: choices.of<unknown>([1, 'a', 0, -5, 12345678901234, 'é\u2028', '']) };
@@ -257,7 +257,7 @@ function fieldsOf(method: string, params: unknown, isModern: boolean, isMutated:
   if (!isModern && !(isMutated && choices.chance(40))) return fields;
   const name = (params as Record<string, unknown> | undefined)?.[named[method] ?? ''];
   const standard: [string, string][] = [
-    ['mcp-protocol-version', '2026-07-28'],
+    ['mcp-protocol-version', isModern ? '2026-07-28' : '2025-11-25'],
     ['mcp-method', method],
   ];
   if (typeof name === 'string') standard.push(['mcp-name', headerValue(name)]);

@@ -72,8 +72,7 @@ function targetOf(method: unknown, params: unknown): string {
 /** A modern server may go by the fields: they must say what the body says. */
 function assertFieldsAgree(headers: Forwarded['headers'], method: unknown, params: Members): void {
   const version = membersOf(params['_meta'])[VERSION_KEY] ?? membersOf(params['_meta'])[VERSION_KEY.toLowerCase()];
-  // The legacy handshake stays one, whatever single key of the newer era is in it; servers go by its body.
-  if (version === undefined || method === 'initialize') return;
+  if (version === undefined) return;
   const said = { 'mcp-protocol-version': version, 'mcp-method': method, 'mcp-name': params[NAME_PARAMETERS[String(method)] ?? ''] };
   for (const [field, value] of Object.entries(said)) {
     const sent = headers[field];

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Gate, startGate } from '../support/gate.ts';
-import { type Answer, MCP_HEADERS, send } from '../support/mcp-request.ts';
+import { type Answer, MCP_HEADERS, rpcError, send } from '../support/mcp-request.ts';
 import { type Arrived, type Behaviour, json, startUpstream, type Upstream } from '../support/upstream.ts';
-import { FORGED, type JsonObject, type Revision } from './method-table.ts';
+import { FORGED, type JsonObject, type Revision, type Step } from './method-table.ts';
 
-/** alice may use what is called safe, and be asked anything that MCP defines; bob nothing of it; carol may not even connect. */
+/** alice may use what is called safe, and be asked anything that MCP defines; bob may call what is called safe; carol may not even connect. */
 const POLICIES = `
 permit (principal == User::"alice", action == Action::"CallUndeclaredTool", resource == Tool::"files/safe");
 permit (principal == User::"alice", action == Action::"GetPrompt", resource) when { resource.name == "safe" };
@@ -15,6 +15,8 @@ permit (principal == User::"alice", action == Action::"AskClient", resource) unl
 permit (principal == User::"bob", action == Action::"CallUndeclaredTool", resource == Tool::"files/safe");
 forbid (principal == User::"carol", action == Action::"Connect", resource);
 `;
+/** A tool that is taken away once it has made a task. */
+const RETIRING = 'permit (principal == User::"alice", action == Action::"CallUndeclaredTool", resource == Tool::"files/retiring");';
 
 export type User = 'alice' | 'bob' | 'carol';
 
@@ -45,6 +47,10 @@ export interface MatrixGate {
   behave(behaviour: Behaviour): void;
   /** Sends a message of a revision, with the fields that go with it. */
   post(revision: Revision, user: User, message: Message): Promise<Answer>;
+  /** Sends messages of 2025-03-26 as one array. @param accept the media types that the agent takes. @param named the revision in the field */
+  postBatch(user: User, messages: readonly Message[], accept: string, named?: Revision): Promise<Answer>;
+  /** Lets happen what comes before a case. */
+  run(revision: Revision, steps: readonly Step[] | undefined): Promise<void>;
   /** Sends an answer to a request of the server, as it is. */
   respond(revision: Revision, user: User, body: string): Promise<Answer>;
   /** Opens the GET stream of the revisions with sessions, and reads it to its end. */
@@ -87,7 +93,7 @@ function fieldsOf(revision: Revision, { method, params }: Message): Record<strin
 
 export async function startMatrixGate(): Promise<MatrixGate> {
   const upstream: Upstream = await startUpstream();
-  const gate: Gate = await startGate({ servers: { files: upstream.url }, policies: POLICIES });
+  const gate: Gate = await startGate({ servers: { files: upstream.url }, policies: POLICIES + RETIRING });
   const tokens = { alice: await gate.token('alice'), bob: await gate.token('bob'), carol: await gate.token('carol') };
   const path = '/files/mcp';
   const fromAgent = () => upstream.arrived.map(({ body }) => body.toString()).filter((text) => !TOLD.test(text));
@@ -97,19 +103,40 @@ export async function startMatrixGate(): Promise<MatrixGate> {
       body: bytesOf(revision, message),
       headers: { ...MCP_HEADERS, authorization: `Bearer ${tokens[user]}`, ...fieldsOf(revision, message) },
     });
-  // What the cases take for known: which tools there are, and whose task-1 is.
-  for (const [message, result] of [
-    [{ method: 'tools/list', id: MESSAGE_ID }, { tools: [{ name: 'safe' }, { name: 'hidden-a' }, { name: 'hidden-b' }] }],
-    [{ method: 'tools/call', params: { name: 'safe', task: {} }, id: MESSAGE_ID }, { task: { taskId: 'task-1', status: 'working' } }],
-  ] as const) {
-    upstream.behave(answering(resultOf('2025-11-25', result)));
-    await post('2025-11-25', 'alice', message);
-  }
+  const run = async (revision: Revision, steps: readonly Step[] = []) => {
+    for (const { as, method, params, result } of steps) {
+      const text = resultOf(revision, result);
+      upstream.behave(answering(text));
+      assert.equal((await post(revision, as as User, { method, params, id: MESSAGE_ID })).text, text);
+    }
+    upstream.arrived.length = 0;
+  };
+  // Which tools there are, so that instructions can be told to name one.
+  upstream.behave(answering(resultOf('2025-11-25', { tools: [{ name: 'safe' }, { name: 'hidden-a' }, { name: 'hidden-b' }] })));
+  await post('2025-11-25', 'alice', { method: 'tools/list', id: MESSAGE_ID });
+  const retiring = { method: 'tools/call', params: { name: 'retiring', task: {} } };
+  await run('2025-11-25', [{ as: 'alice', ...retiring, result: { task: { taskId: 'retired', status: 'working' } } }]);
+  gate.writeBundleFile('policies/policies.cedar', POLICIES);
+  await until(async () => rpcError(await post('2025-11-25', 'alice', { ...retiring, id: MESSAGE_ID }))?.code === 4030);
+  upstream.arrived.length = 0;
+
   return {
     arrived: upstream.arrived,
     fromAgent,
     behave: (behaviour) => upstream.behave(behaviour),
     post,
+    postBatch: (user, messages, accept, named) =>
+      send(gate.port, {
+        path,
+        body: `[${messages.map((message) => bytesOf('2025-03-26', message)).join()}]`,
+        headers: {
+          ...MCP_HEADERS,
+          accept,
+          authorization: `Bearer ${tokens[user]}`,
+          ...(named !== undefined && { 'mcp-protocol-version': named }),
+        },
+      }),
+    run,
     respond: (revision, user, body) =>
       send(gate.port, {
         path,
@@ -182,10 +209,14 @@ export function forgedEvents(tag: string): { readonly sent: string; readonly lef
 
 /** Waits until a request has arrived that fits. */
 export async function arrival(arrived: readonly Arrived[], fits: (request: Arrived) => boolean): Promise<Arrived> {
+  await until(async () => arrived.some(fits));
+  return arrived.find(fits) as Arrived;
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 3_000; tries += 1) {
-    const found = arrived.find(fits);
-    if (found !== undefined) return found;
+    if (await condition()) return;
     await sleep(10);
   }
-  throw new Error('nothing of the kind arrived');
+  throw new Error('it did not come to pass in time');
 }

@@ -14,12 +14,30 @@ interface Row {
   readonly since: Revision;
   /** The last revision that has it; the newest when absent. */
   readonly until?: Revision;
+  /** What has happened before, in order. */
+  readonly before?: readonly Step[];
   readonly params?: JsonObject;
+}
+
+/** A request that the server answers with a result, both through the sidecar. */
+export interface Step {
+  readonly as: string;
+  readonly method: string;
+  readonly params: JsonObject;
+  readonly result: JsonObject;
+}
+
+/** A request that is refused. What is absent is as in the case that is allowed; the error is policy's then. */
+export interface Denied {
+  readonly means?: string;
+  readonly as?: string;
+  readonly params?: JsonObject;
+  readonly code?: number;
 }
 
 export interface ClientRequestRow extends Row {
   readonly result: JsonObject;
-  readonly deny: { readonly as?: string; readonly params?: JsonObject; readonly code?: number };
+  readonly deny: readonly Denied[];
   readonly filter: { readonly means: string; readonly result?: JsonObject; readonly shown?: JsonObject };
 }
 

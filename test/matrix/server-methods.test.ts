@@ -138,7 +138,7 @@ function inputRequestCases(revision: Revision, { name: method, params, result }:
   });
 }
 
-function notificationCases(revision: Revision, { name: method, params, on, deny }: ServerNotificationRow): void {
+function notificationCases(revision: Revision, { name: method, before: steps, params, on, deny }: ServerNotificationRow): void {
   const isLegacy = revision < '2026-07-28';
   const eventOf = (some: unknown) => event(JSON.stringify({ jsonrpc: '2.0', method, ...(some !== undefined && { params: some }) }));
   const own = eventOf(params);
@@ -147,6 +147,8 @@ function notificationCases(revision: Revision, { name: method, params, on, deny 
     if (on === 'call') return gate.post(revision, user, CALL);
     return isLegacy ? gate.get(revision, user) : gate.post(revision, user, LISTEN);
   };
+
+  beforeEach(() => gate.run(revision, steps));
 
   it('allow: it reaches the agent as it is', async () => {
     gate.behave(streaming(own + end));

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { createParser } from 'eventsource-parser';
 import fc from 'fast-check';
 import { EventStreamReader, type StreamPart } from '../../../sidecar/mcp/sse.ts';
-import { withData } from '../../../sidecar/mcp/sse-fields.ts';
+import { withData, withoutIgnored } from '../../../sidecar/mcp/sse-fields.ts';
 import { bytesOf, type CaseBytes, readCases } from '../../cases/mcp/read-cases.ts';
 
 interface Case extends CaseBytes {
@@ -115,10 +115,10 @@ describe('an event with other data', () => {
   };
   const cases: readonly (readonly [name: string, text: string, data: string, want: string])[] = [
     [
-      'keeps its other fields in place',
-      'id: 1\nevent: message\n: c\ndata: old\nretry: 5\n\n',
+      'keeps its other fields in place, and of what clients ignore an empty comment',
+      'id: 1\nevent: message\n: c\ndata: old\nretry: 5\nx: y\n\n',
       'new',
-      'id: 1\nevent: message\n: c\ndata: new\nretry: 5\n\n',
+      'id: 1\nevent: message\n:\ndata: new\nretry: 5\n:\n\n',
     ],
     ['keeps its line ends', 'id: 1\r\ndata:old\r\n\r\n', 'new', 'id: 1\r\ndata: new\r\n\r\n'],
     ['keeps carriage returns', 'data: old\rid: 1\r\r', 'new', 'data: new\rid: 1\r\r'],
@@ -229,10 +229,30 @@ describe('properties', () => {
           assert.deepEqual(eventsOf(again.parts), [[data.toString(), part.event ?? null, part.id ?? null]]);
           const others = ({ raw, fields }: StreamPart) =>
             fields
-              .filter(({ name }) => name !== 'data')
+              .filter(({ name }) => name !== 'data' && name !== 'ignored')
               .map((field) => Buffer.from(raw.subarray(field.line.start, field.line.end)).toString());
           assert.deepEqual(event && others(event), others(part));
         }
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('a stream without what clients ignore is the same to a client, and has nothing else on its lines', () => {
+    fc.assert(
+      fc.property(stream, (bytes) => {
+        const read = (text: string) => {
+          const seen: unknown[] = [];
+          const parser = createParser({ onEvent: (event) => void seen.push(event), onRetry: (ms) => void seen.push(ms) });
+          // It waits for what follows a CR.
+          parser.feed(`${text}\n`);
+          return seen;
+        };
+        const { parts } = readAll([bytes]);
+        const left = Buffer.concat(parts.map((part) => withoutIgnored(part))).toString();
+        assert.deepEqual(read(left), read(joined(parts).toString()));
+        const lines = left.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/);
+        for (const line of lines) assert.match(line, /^(?:|:|(?:data|id|event)(?::.*)?|retry: ?[0-9]+)$/su);
       }),
       { numRuns: 3_000 },
     );
