@@ -101,12 +101,18 @@ async function responseOf({ element, head }: Call): Promise<string> {
     const answer = await head;
     if (!isEventStream(answer.headers)) return await textOf(answer);
     for await (const message of eventsOf(answer)) {
-      if (message !== undefined && !Object.hasOwn(JSON.parse(message) as object, 'method')) return message;
+      if (message !== undefined && isAnswerTo(element, message)) return message;
     }
   } catch {
     // The answer broke off; the caller is told below.
   }
   return refusalBody(internalFault(), element.idJson);
+}
+
+/** Whether a message that was read before answers this request. One that could not be read has an answer without an id. */
+function isAnswerTo({ idJson }: BatchElement, message: string): boolean {
+  const { id, method } = JSON.parse(message) as { id?: unknown; method?: unknown };
+  return method === undefined && (id ?? null) === JSON.parse(idJson ?? 'null');
 }
 
 /** Passes one answer on as events. Their ids are left out: a stream of many answers cannot be resumed as one of them. */
@@ -121,7 +127,7 @@ async function stream({ element, head }: Call, response: ServerResponse): Promis
     for await (const message of messages) {
       if (message === undefined) await write(KEEP_ALIVE);
       else {
-        isAnswered ||= !Object.hasOwn(JSON.parse(message) as object, 'method');
+        isAnswered ||= isAnswerTo(element, message);
         await write(`event: message\ndata: ${message}\n\n`);
       }
     }

@@ -129,6 +129,21 @@ describe('a batch of 2025-03-26', () => {
     assert.equal(upstream.arrived.length, 0);
   });
 
+  it('takes no answer to another request for its own', async () => {
+    upstream.behave((request, response) => {
+      const { id } = JSON.parse(request.body.toString()) as { id: unknown };
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(
+        `data: {"jsonrpc":"2.0","id":77,"result":{"stray":true}}\n\ndata: ${JSON.stringify({ jsonrpc: '2.0', id, result: {} })}\n\n`,
+      );
+    });
+    const answer = await post(`[${call('safe')},${call('other', {}, 'two')}]`, JSON_ONLY);
+    assert.deepEqual(
+      (JSON.parse(answer.text) as Response[]).map(({ id }) => id),
+      [1, 'two'],
+    );
+  });
+
   it('tells of an answer that broke off', async () => {
     upstream.behave((request, response) => {
       if (!request.body.includes('other')) return echoResult(request, response);
