@@ -8,6 +8,7 @@ import type { SidecarConfig } from './config.ts';
 import type { Instructions } from './instructions.ts';
 import type { KnownNames } from './known-names.ts';
 import type { ListChanges, ListKind } from './list-changes.ts';
+import { ListMemo } from './mcp/list-memo.ts';
 import { MessageFilter } from './message-filter.ts';
 import { metadataFilter } from './metadata-filter.ts';
 import { isEventStream, Relay } from './relay.ts';
@@ -54,6 +55,7 @@ const RESULT_TO_LIST_SIZE = 4;
 /** Makes the relay that carries an answer to the agent, with what has to be read, sealed and announced on it. */
 export class Answers {
   readonly #options: AnswersOptions;
+  readonly #memo = new ListMemo();
 
   constructor(options: AnswersOptions) {
     this.#options = options;
@@ -85,7 +87,9 @@ export class Answers {
       userToken,
       decider,
       tasks,
+      memo: this.#memo,
       era,
+      idJson: exchange.idJson,
       names,
       instructions,
       isResumed: exchange.method === HTTP_METHODS.stream,

@@ -5,6 +5,7 @@ import { type Refusal, upstreamFailed } from './denial.ts';
 import { hidesInstructions, type Instructions } from './instructions.ts';
 import type { KnownNames } from './known-names.ts';
 import { filterList, type ListRead, readList } from './mcp/list-filter.ts';
+import type { ListMemo } from './mcp/list-memo.ts';
 import type { Era } from './mcp/protocol-version.ts';
 import { isTaskNotification, type ServerMessage, serverMessage } from './mcp/server-message.ts';
 import type { Permit } from './permit.ts';
@@ -16,11 +17,14 @@ export interface MessageFilterOptions {
   readonly userToken: string;
   readonly decider: Decider;
   readonly tasks: Tasks;
+  readonly memo: ListMemo;
   readonly names: KnownNames;
   readonly instructions: Instructions;
   /** Whether a result may be that of a handshake, with instructions in it. */
   readonly isHandshake: boolean;
   readonly era: Era;
+  /** The id of the agent's request as it was sent; undefined when it has none. */
+  readonly idJson: string | undefined;
   /** Whether results answer earlier requests: they do on a GET stream that is resumed. */
   readonly isResumed: boolean;
   /** Longest time a client may keep a filtered list, in milliseconds. */
@@ -56,7 +60,7 @@ export class MessageFilter {
    * @throws {AnswerWithheld} when it cannot be read, no decision about it could be had, or the answer as a whole is refused
    */
   filter(message: Uint8Array, expected: string | undefined, answersIdJson?: string): Filtered | Promise<Filtered> {
-    const read = readList(message, expected);
+    const read = this.#options.memo.read(message, expected, this.#options.idJson);
     if (!read.ok) throw this.#unreadable(read.failure.detail);
     const kind = serverMessage(read.value);
     if (kind === undefined) throw this.#unreadable('not a JSON-RPC message');

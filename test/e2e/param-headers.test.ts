@@ -22,7 +22,7 @@ before(async () => {
       'servers/declared.tools.json': JSON.stringify(catalogue),
     },
   });
-  for (const user of ['alice', 'bob']) tokens[user] = await gate.token(user);
+  for (const user of ['alice', 'bob', 'carol']) tokens[user] = await gate.token(user);
 });
 
 after(async () => {
@@ -82,6 +82,15 @@ describe('Mcp-Param fields', () => {
     await list('Region', { user: 'alice' });
     assert.equal(rpcError(await call('eu', {}, { user: 'bob' })), undefined);
     assert.equal(rpcError(await call('eu', {}, { server: 'changing' })), undefined);
+  });
+
+  it('are held against a list that others were shown before, byte for byte', async () => {
+    const carol = { user: 'carol' };
+    await list('Region', { user: 'alice' });
+    assert.equal(rpcError(await call('eu', {}, carol)), undefined, 'not shown yet');
+    await list('Region', carol);
+    assert.equal(rpcError(await call('eu', { 'mcp-param-region': 'eu' }, carol)), undefined);
+    assert.equal((await call('eu', {}, carol)).status, 400);
   });
 
   it('may follow any of the versions of a schema that were shown, and no other', async () => {
