@@ -146,7 +146,7 @@ async function connected(transport: Transport): Promise<{ client: Client; heard:
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition() && tries < 200; tries += 1) await sleep(25);
+  for (let tries = 0; !condition() && tries < 1_000; tries += 1) await sleep(25);
   assert.ok(condition());
 }
 

@@ -375,7 +375,7 @@ describe('a hostile legacy server and a modern agent', () => {
     );
     assert.deepEqual(last(await call(undefined, { capabilities: { elicitation: {} } })).result?.['content'], []);
     let told: Said | undefined;
-    for (let tries = 0; tries < 500 && told === undefined; tries += 1) {
+    for (let tries = 0; tries < 2_000 && told === undefined; tries += 1) {
       told = upstream.arrived.map(said).find(({ id }) => id === 'ask');
       await sleep(10);
     }

@@ -109,7 +109,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-export async function untilGone(pid: number, withinMs = 5_000): Promise<void> {
+export async function untilGone(pid: number, withinMs = 20_000): Promise<void> {
   for (const deadline = Date.now() + withinMs; isAlive(pid); await sleep(20)) assert.ok(Date.now() < deadline, `process ${pid} still runs`);
 }
 
