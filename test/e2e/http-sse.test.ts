@@ -110,7 +110,7 @@ before(async () => {
       'servers/new.yaml': `name: new\nurl: http://127.0.0.1:9/mcp\n`,
     },
     secrets: { 'old/alice': 'key-of-alice', 'old/bob': 'key-of-bob' },
-    sidecarEnv: { SIDEGATE_STDIO_MAX_LINE_BYTES: '1048576', SIDEGATE_UPSTREAM_TIMEOUT_MS: '1500' },
+    sidecarEnv: { SIDEGATE_STDIO_MAX_LINE_BYTES: '1048576', SIDEGATE_UPSTREAM_TIMEOUT_MS: '5000' },
   });
   [alice, bob] = [await gate.token('alice'), await gate.token('bob')];
 });
