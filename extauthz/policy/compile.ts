@@ -6,7 +6,9 @@ import type { PolicySet, PolicySets } from './preparsed.ts';
 import { type BundleProblem, problem } from './problem.ts';
 import { type QuickPolicy, quickPolicy } from './quick-answer.ts';
 import { mergeReads, NO_READS, type Reads, readsOf } from './reads.ts';
+import { uidOf } from './scope-index.ts';
 import { withoutArguments } from './visibility.ts';
+import { ACTIONS } from './vocabulary.ts';
 
 /** A validated policy with what is known about it beforehand. */
 export interface CompiledPolicy extends PolicySource {
@@ -85,7 +87,7 @@ function validate(
     const policy = byId.get(id);
     // Cedar only warns. But a forbid that can never apply guards nothing, and its author believes it does.
     if (policy !== undefined && !erroneous.has(id)) {
-      errors.push(problem(policy.file, policy.statement.line, `policy ${id}: no request can ever match this policy`));
+      errors.push(problem(policy.file, policy.statement.line, `policy ${id}: no request can ever match this policy${hint(policy)}`));
     }
   }
   const warnings = answer.validationWarnings.filter(({ policyId }) => !impossible.has(policyId)).map(located);
@@ -98,6 +100,12 @@ function textOf({ statement }: PolicySource): string {
 
 function isImpossible(message: string): boolean {
   return message.includes('policy is impossible');
+}
+
+/** The mistake that is made most: a request's action is a tool's own, never the group of them. */
+function hint({ json: { action } }: PolicySource): string {
+  const isGroup = action.op === '==' && 'entity' in action && uidOf(action.entity).id === ACTIONS.callTool;
+  return isGroup ? ` (${ACTIONS.callTool} is a group of actions: write \`action in Action::"${ACTIONS.callTool}"\`)` : '';
 }
 
 function builtin(): PolicySource {

@@ -171,9 +171,11 @@ export function readRegistry(files: BundleFiles): Result<Registry, readonly Bund
   const registry = new Map<string, RegisteredServer>();
   const usedCatalogues = new Set<string>();
   const captured = new CapturedServers();
+  let allServersRead = true;
   for (const source of files.servers) {
     const read = readYaml(source, serverSchema);
     if (!read.ok) {
+      allServersRead = false;
       problems.push(...read.failure);
       continue;
     }
@@ -196,7 +198,8 @@ export function readRegistry(files: BundleFiles): Result<Registry, readonly Bund
     if (catalogue.ok) registry.set(entry.name, registered(entry, catalogue.value));
     else problems.push(...catalogue.failure);
   }
-  for (const file of files.catalogues.keys()) {
+  // A server that cannot be read may name any of them.
+  for (const file of allServersRead ? files.catalogues.keys() : []) {
     if (!usedCatalogues.has(file)) problems.push(problem(file, undefined, 'no server names this file in its `tools`'));
   }
   if (files.servers.length === 0) {

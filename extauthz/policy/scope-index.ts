@@ -77,7 +77,7 @@ function namedEntity(constraint: PolicyJson['principal'] | PolicyJson['resource'
   }
 }
 
-function uidOf(uid: EntityUidJson): { readonly type: string; readonly id: string } {
+export function uidOf(uid: EntityUidJson): { readonly type: string; readonly id: string } {
   return '__entity' in uid ? uid.__entity : uid;
 }
 

@@ -1,6 +1,12 @@
 import { type Dispatcher, Pool } from 'undici';
 
 const MAX_CONNECTIONS_PER_ORIGIN = 1_024;
+/**
+ * A message that meets a connection which its server is just closing is lost, as nothing is sent twice. Servers close idle ones after 5 s mostly,
+ * and not all of them say so. Undici's own clock runs in steps of half a second, and slow while the machine is busy, so there is a wide margin.
+ */
+const IDLE_CONNECTION_MS = 2_000;
+const BEFORE_SERVER_CLOSES_MS = 3_000;
 
 /** A request to a server. */
 export interface PooledRequest {
@@ -54,6 +60,8 @@ export class Pools {
         headersTimeout: this.#headersTimeoutMs,
         bodyTimeout: 0,
         connectTimeout: 5_000,
+        keepAliveTimeout: IDLE_CONNECTION_MS,
+        keepAliveTimeoutThreshold: BEFORE_SERVER_CLOSES_MS,
       });
       this.#pools.set(origin, pool);
     }

@@ -90,7 +90,7 @@ describe('a batch of 2025-03-26', () => {
     const note = '{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}';
     await post(`[${call('recorded')},${call('recorded-denied', {}, 2)},${note}]`, JSON_ONLY);
     const records = () => gate.audit().filter(({ method, target }) => target.startsWith('recorded') || method.includes('roots'));
-    for (let tries = 0; records().length < 3 && tries < 200; tries += 1) await sleep(50);
+    for (let tries = 0; records().length < 3 && tries < 400; tries += 1) await sleep(50);
     assert.deepEqual(
       records()
         .map(({ target, outcome }) => `${target} ${outcome}`)

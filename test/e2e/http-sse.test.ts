@@ -110,7 +110,7 @@ before(async () => {
       'servers/new.yaml': `name: new\nurl: http://127.0.0.1:9/mcp\n`,
     },
     secrets: { 'old/alice': 'key-of-alice', 'old/bob': 'key-of-bob' },
-    sidecarEnv: { SIDEGATE_STDIO_MAX_LINE_BYTES: '1048576', SIDEGATE_UPSTREAM_TIMEOUT_MS: '1500' },
+    sidecarEnv: { SIDEGATE_STDIO_MAX_LINE_BYTES: '1048576', SIDEGATE_UPSTREAM_TIMEOUT_MS: '5000' },
   });
   [alice, bob] = [await gate.token('alice'), await gate.token('bob')];
 });
@@ -146,7 +146,7 @@ async function connected(transport: Transport): Promise<{ client: Client; heard:
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition() && tries < 200; tries += 1) await sleep(25);
+  for (let tries = 0; !condition() && tries < 1_000; tries += 1) await sleep(25);
   assert.ok(condition());
 }
 

@@ -47,7 +47,7 @@ function listen(
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 2_000; tries += 1) {
     if (condition()) return;
     await sleep(10);
   }

@@ -75,7 +75,7 @@ it('the policy service is shown the user’s token, and never the agent’s cred
   assert.equal(rpcError(await post('/own/mcp', 'third'))?.code, 4030);
   assert.equal(upstream.arrived.length, 2);
   const isTold = () => ['first', 'second'].every((name) => policy.received().includes(`"target":"${name}"`));
-  for (let tries = 0; tries < 200 && !(isTold() && policy.received().includes('capture_required')); tries += 1) await sleep(25);
+  for (let tries = 0; tries < 1_000 && !(isTold() && policy.received().includes('capture_required')); tries += 1) await sleep(25);
   const received = policy.received();
   assert.ok(isTold() && received.includes('capture_required'), 'all three have left their records');
   assert.match(received, /the-workload-token/);

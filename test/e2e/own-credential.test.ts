@@ -207,7 +207,7 @@ describe('an agent that brings its own credential', () => {
       response.end('data: {"jsonrpc":"2.0","id":1,"result":{"content":[]}}\n\n');
     });
     await post(call('safe'));
-    for (let tries = 0; tries < 200 && upstream.arrived.length < 2; tries += 1) await sleep(25);
+    for (let tries = 0; tries < 1_000 && upstream.arrived.length < 2; tries += 1) await sleep(25);
     const told = upstream.arrived[1];
     assert.match(told?.body.toString() ?? '', /"id":"s1","error"/);
     assert.deepEqual([told?.headers.authorization, told?.headers['proxy-authorization']], [`Bearer ${OWN_TOKEN}`, undefined]);
@@ -399,7 +399,7 @@ describe('a server’s metadata', () => {
   it('leaves an audit record like any other message', async () => {
     await get(wellKnown());
     const recorded = () => gate.audit().filter(({ method }) => method === 'http/resource-metadata');
-    for (let tries = 0; tries < 200 && recorded().at(-1)?.outcome !== 'ok'; tries += 1) await sleep(25);
+    for (let tries = 0; tries < 1_000 && recorded().at(-1)?.outcome !== 'ok'; tries += 1) await sleep(25);
     const { server, user, effect, outcome, httpStatus } = recorded().at(-1) ?? {};
     assert.deepEqual([server, user?.id, effect, outcome, httpStatus], ['own', 'alice', 'allow', 'ok', 200]);
   });
@@ -414,7 +414,7 @@ it('is written nowhere: no log, record or spool holds the agent’s credential, 
   upstream.behave((_request, response) => void response.destroy());
   assert.equal(rpcError(await post(call('safe')))?.code, 5020);
   const isRecorded = () => gate.audit().find(({ target }) => target === 'marked');
-  for (let tries = 0; tries < 200 && isRecorded() === undefined; tries += 1) await sleep(25);
+  for (let tries = 0; tries < 1_000 && isRecorded() === undefined; tries += 1) await sleep(25);
   assert.equal(isRecorded()?.credential, 'agent');
   assert.equal(isRecorded()?.httpStatus, 401);
   const root = dirname(gate.bundleDir);

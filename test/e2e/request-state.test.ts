@@ -120,7 +120,7 @@ describe('a request state', () => {
     await given('never-written-anywhere');
     await post('tools/call', retry('never-written-anywhere'), { user: 'bob' });
     const foreign = (user: string) => gate.audit().find(({ code, user: who }) => code === 'foreign_state' && who?.id === user);
-    for (let tries = 0; foreign('bob') === undefined && tries < 200; tries += 1) await sleep(20);
+    for (let tries = 0; foreign('bob') === undefined && tries < 1_000; tries += 1) await sleep(20);
     assert.equal(foreign('bob')?.effect, 'deny');
     assert.doesNotMatch(JSON.stringify(gate.audit()), /never-written/);
     for (const log of ['sidecar.log', 'extauthz.log']) {
@@ -136,7 +136,7 @@ describe('a retry', () => {
     await given('before-the-change');
     gate.writeBundleFile('policies/policies.cedar', policies('"cancel"'));
     let answer = await post('tools/call', retry('before-the-change'));
-    for (let tries = 0; rpcError(answer)?.code !== 4030 && tries < 200; tries += 1) {
+    for (let tries = 0; rpcError(answer)?.code !== 4030 && tries < 1_000; tries += 1) {
       await sleep(20);
       answer = await post('tools/call', retry('before-the-change'));
     }

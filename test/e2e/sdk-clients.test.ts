@@ -239,7 +239,7 @@ describe('all of this', () => {
       const recorded = new Set(servers.gate.audit().map(({ method }) => method));
       return EXPECTED.filter((method) => !recorded.has(method));
     };
-    const giveUp = AbortSignal.timeout(10_000);
+    const giveUp = AbortSignal.timeout(20_000);
     while (missing().length > 0 && !giveUp.aborted) await sleep(50);
     assert.deepEqual(missing(), []);
     const faults = servers.gate.audit().filter(({ code }) => code === 'internal' || code === 'upstream_unreachable');

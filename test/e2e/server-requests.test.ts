@@ -49,7 +49,7 @@ function streaming(...events: string[]): void {
 }
 
 async function until<T>(find: () => T | undefined): Promise<T> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 2_000; tries += 1) {
     const found = find();
     if (found !== undefined) return found;
     await sleep(10);

@@ -51,7 +51,7 @@ describe('legacy sessions', () => {
   it('end when nobody uses them', async () => {
     const session = await open('raw');
     const { pid } = JSON.parse(textOf(await post('raw', tool('pid'), { session })));
-    await untilGone(pid, 8_000);
+    await untilGone(pid, 30_000);
     assert.equal((await post('raw', tool('pid'), { session })).status, 404);
   });
 

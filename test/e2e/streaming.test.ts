@@ -257,9 +257,12 @@ describe('SIGTERM', () => {
       const running = send(own.port, { path: '/files/mcp', headers, body: call('slow') });
       await until(() => upstream.arrived.length === 1);
       process.kill(own.sidecar.pid, 'SIGTERM');
-      await until(() => true);
-      await sleep(200);
-      assert.match(await (await fetch(own.adminUrl('/readyz'))).text(), /stopping/);
+      let readiness = '';
+      for (let tries = 0; !readiness.includes('stopping'); tries += 1) {
+        assert.ok(tries < 200, readiness);
+        await sleep(100);
+        readiness = await (await fetch(own.adminUrl('/readyz'))).text();
+      }
       released.resolve();
       const answer = await running;
       assert.equal(rpcError(answer), undefined);

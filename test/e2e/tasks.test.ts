@@ -82,7 +82,7 @@ async function start(taskId: string, { tool = 'research', ...as }: As & { readon
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 1_000; tries += 1) {
     if (await condition()) return;
     await sleep(20);
   }

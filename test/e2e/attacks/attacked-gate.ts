@@ -34,7 +34,7 @@ before(async () => {
       'servers/tokens.yaml': `name: tokens\nurl: ${upstream.url}\ntransport: streamable-http\ncredential: {strategy: file, path: "tokens/{user}", header: authorization, format: "Bearer {secret}"}\n`,
     },
     secrets: { 'tokens/alice': 'alices-upstream-secret\n' },
-    sidecarEnv: { SIDEGATE_MAX_BODY_BYTES: '65536', SIDEGATE_RECEIVE_TIMEOUT_MS: '2000' },
+    sidecarEnv: { SIDEGATE_MAX_BODY_BYTES: '65536', SIDEGATE_RECEIVE_TIMEOUT_MS: '5000' },
   });
   alice = await gate.token('alice');
 });

@@ -21,8 +21,8 @@ before(async () => {
       SIDEGATE_STDIO_COMMANDS: STDIO_COMMANDS,
       SIDEGATE_STDIO_MAX_PROCESSES: '6',
       SIDEGATE_STDIO_MAX_LINE_BYTES: '65536',
-      SIDEGATE_STDIO_IDLE_MS: '2000',
-      SIDEGATE_UPSTREAM_TIMEOUT_MS: '3000',
+      SIDEGATE_STDIO_IDLE_MS: '6000',
+      SIDEGATE_UPSTREAM_TIMEOUT_MS: '10000',
       TZ: 'UTC',
     },
   });
@@ -109,7 +109,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-export async function untilGone(pid: number, withinMs = 5_000): Promise<void> {
+export async function untilGone(pid: number, withinMs = 20_000): Promise<void> {
   for (const deadline = Date.now() + withinMs; isAlive(pid); await sleep(20)) assert.ok(Date.now() < deadline, `process ${pid} still runs`);
 }
 

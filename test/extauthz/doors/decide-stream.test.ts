@@ -189,7 +189,7 @@ describe('Decide', () => {
     const first = await asking.ask({ userToken: bob, ...call('list_tickets') });
     assert.equal(first.effect, 'ALLOW', first.reason);
     const effects = new Map<string, Set<string>>();
-    const until = Date.now() + 3_000;
+    const until = Date.now() + 20_000;
     let round = 0;
     while (Date.now() < until && effects.size < 2) {
       if (round++ === 3) service.writeBundle({ 'policies/lock.cedar': BUNDLE_WITHOUT_BOB['policies/lock.cedar'] });
@@ -275,7 +275,7 @@ describe('the caller of Decide', () => {
     assert.deepEqual(await leaving[1]?.ended, { code: 0, details: '' });
     client.close();
     for (let waited = 0; (await openStreams()) > 0; waited += 10) {
-      assert.ok(waited < 2_000);
+      assert.ok(waited < 20_000);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   });

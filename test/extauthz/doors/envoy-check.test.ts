@@ -31,7 +31,7 @@ describe('Envoy Check', () => {
     const id = plain(response.dynamicMetadata)['decision_id'];
     const store = openSqliteAuditStore(service.databaseFile, 'read');
     try {
-      for (let waited = 0; waited < 2_000; waited += 10) {
+      for (let waited = 0; waited < 20_000; waited += 10) {
         const found = (await store.query({ limit: 10_000 })).filter(({ decisionId }) => decisionId === id);
         assert.ok(found.length <= 1, 'one record a decision');
         if (found[0] !== undefined) return found[0];

@@ -112,7 +112,7 @@ describe('the running policy service', () => {
     for (let waited = 0; ; waited += 20) {
       const text = await (await fetch(`${service.httpUrl}/metrics`)).text();
       if (pattern.test(text)) return;
-      assert.ok(waited < 2_000, text);
+      assert.ok(waited < 20_000, text);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
@@ -120,7 +120,7 @@ describe('the running policy service', () => {
 
 describe('a stopping policy service', () => {
   it('answers the questions it has, ends its streams with UNAVAILABLE, and stores its records', async () => {
-    const service = await startService();
+    const service = await startService({ SIDEGATE_DRAIN_MS: '30000' });
     const client = await PolicyClient.of(service);
     const token = await service.users.sign(userClaims(service.users));
     const asking = new Asking(client);
@@ -136,7 +136,7 @@ describe('a stopping policy service', () => {
     assert.deepEqual(await asking.ended, stopping);
     assert.deepEqual(await watchEnded, stopping);
     await stopped;
-    assert.ok(performance.now() - startedAt < 1_500, 'does not wait for the whole drain time');
+    assert.ok(performance.now() - startedAt < 20_000, 'does not wait for the whole drain time');
     client.close();
   });
 });
