@@ -32,6 +32,7 @@ It stays up until Ctrl-C. To try:
   Point any MCP client at
     ${tickets}
     ${everything}
+    http://localhost:${ports.agent}/mcp    (all of them as one)
   with the header  Authorization: Bearer <token>  where the token comes from
     ${tokenCommand} alice        (or bob; good for 8 hours)
 
