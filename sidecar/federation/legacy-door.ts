@@ -18,11 +18,14 @@ import { type SplitName, splitEventId } from './names.ts';
 import { passOn } from './pass-on.ts';
 import { answerOf, type Reach, StatelessReach } from './reach.ts';
 import { closed, kindsOf, nobody, sendJson, unknownMethod } from './replies.ts';
+import { RequestsUnderWay } from './requests-under-way.ts';
 import { FederatedSession } from './sessions.ts';
 import type { MessageVisit, Visit } from './visit.ts';
 
 type Notification = Extract<JsonRpcMessage, { kind: 'notification' }>;
 
+/** Clients say of themselves in a few hundred bytes what is kept as long as their session. */
+const MAX_HANDSHAKE_BYTES = 65_536;
 /** What is offered to a client that asks for a revision which the endpoint does not know. */
 const LATEST_LEGACY: ProtocolVersion = '2025-11-25';
 
@@ -41,6 +44,8 @@ export class LegacyDoor {
     const requested = params?.['protocolVersion'];
     if (typeof requested !== 'string' || paramsSpan === undefined)
       return rejected('malformed', 200, 'params.protocolVersion is missing', INVALID_PARAMS);
+    if (paramsSpan.end - paramsSpan.start > MAX_HANDSHAKE_BYTES)
+      return rejected('too_large', 413, `params are larger than ${MAX_HANDSHAKE_BYTES} bytes, which are kept for the session`);
     const user = await userOf(exchange);
     if (!user.ok) return user.failure;
     const ownParams = body.toString('utf8', paramsSpan.start, paramsSpan.end);
@@ -53,7 +58,10 @@ export class LegacyDoor {
       return (await within(session.inner.session(server, headers), timeoutMs)) ?? fail(NO_ANSWER);
     });
     const failures = opened.flatMap((inner) => (inner.ok ? [] : [inner.failure]));
-    if (failures.length === opened.length) return nobody(exchange, failures);
+    if (failures.length === opened.length) {
+      session.inner.abandon();
+      return nobody(exchange, failures);
+    }
     const capabilities = unionOf(
       opened.flatMap((inner) => (inner.ok ? [inner.value.capabilities] : [])),
       endpoint,
@@ -97,7 +105,7 @@ export class LegacyDoor {
       timeoutMs,
       signal: gone.signal,
     });
-    session?.inner.greetWith(method, body);
+    if (body.length <= MAX_HANDSHAKE_BYTES) session?.inner.greetWith(method, body);
     if (answers.length === 0 && (failures.length > 0 || servers.length === 0)) return nobody(exchange, failures);
     sendJson(exchange, `{"jsonrpc":"2.0","id":${exchange.idJson ?? 'null'},"result":{}}`);
     return 'passed';
@@ -111,7 +119,8 @@ export class LegacyDoor {
       return rejected('malformed', 400, 'no request of a server waits for this answer');
     const sent = await this.#reach(visit, session, false).send(answer.server, { body: answer.bytes, signal: gone.signal });
     if (!sent.ok) return rejected('malformed', 400, 'no request of a server waits for this answer');
-    const options = { server: answer.server, era: 'legacy', idJson: undefined } as const;
+    const underWay = session?.underWay ?? new RequestsUnderWay(false);
+    const options = { server: answer.server, era: 'legacy', idJson: undefined, underWay } as const;
     return (await passOn(sent.value, exchange.response, options)) ?? 'passed';
   }
 
@@ -120,7 +129,7 @@ export class LegacyDoor {
       case 'notifications/initialized':
         return this.#tell(visit, session, []);
       case 'notifications/cancelled':
-        return this.#tell(visit, session, session?.underWay.get(params?.['requestId']) ?? []);
+        return this.#tell(visit, session, session?.underWay.serversOf(params?.['requestId']) ?? []);
       case 'notifications/progress': {
         const progress = progressForServer(visit.body);
         const isKnown = progress !== undefined && serversOf(visit.endpoint, this.#options.serverNames()).includes(progress.server);
@@ -146,6 +155,7 @@ export class LegacyDoor {
     const stream = new LegacyStream({
       sink,
       sessions: session.inner,
+      underWay: session.underWay,
       headers,
       kinds,
       showsResources: endpoint.view === undefined,
@@ -175,7 +185,8 @@ export class LegacyDoor {
     if (!inner.ok) return rejected('malformed', 400, 'the server of this event has no session');
     const answer = await answerOf(session.inner.stream(inner.value, headers, own, gone.signal));
     if (!answer.ok) return unknownSession();
-    return (await passOn(answer.value, exchange.response, { server, era: 'legacy', idJson: undefined })) ?? 'passed';
+    const { underWay } = session;
+    return (await passOn(answer.value, exchange.response, { server, era: 'legacy', idJson: undefined, underWay })) ?? 'passed';
   }
 
   async end({ exchange, headers, gone }: Visit, session: FederatedSession | undefined): Promise<Outcome> {

@@ -104,6 +104,7 @@ function setUp() {
         names,
         instructions,
         isHandshake: false,
+        page: isStream ? undefined : { cursor: undefined },
         era,
         idJson: JSON.stringify(id),
         isResumed: false,
