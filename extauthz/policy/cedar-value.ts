@@ -110,6 +110,8 @@ export function fromJson(json: CedarValueJson): CedarValue {
 }
 
 const DECIMAL = /^-?\d{1,15}\.\d{1,4}$/;
+/** A decimal is a signed 64-bit count of ten-thousandths; Cedar errs at one that is beyond it. */
+const MAX_TEN_THOUSANDTHS = 2n ** 63n - 1n;
 const DATETIME = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d{3})?Z)?$/;
 
 /** `decimal("1.5")` and `datetime("2026-01-31T12:00:00Z")`, in their usual spellings. @throws {Unsure} for others. */
@@ -117,7 +119,9 @@ export function extensionValue(name: string, text: unknown): DecimalValue | Date
   if (typeof text !== 'string') return unsure();
   if (name === 'decimal' && DECIMAL.test(text)) {
     const point = text.indexOf('.');
-    return new DecimalValue(BigInt(text.slice(0, point) + text.slice(point + 1).padEnd(4, '0')));
+    const tenThousandths = BigInt(text.slice(0, point) + text.slice(point + 1).padEnd(4, '0'));
+    const isHeld = tenThousandths <= MAX_TEN_THOUSANDTHS && tenThousandths >= -MAX_TEN_THOUSANDTHS;
+    return isHeld ? new DecimalValue(tenThousandths) : unsure();
   }
   if (name === 'datetime' && DATETIME.test(text)) {
     const unixMs = Date.parse(text);

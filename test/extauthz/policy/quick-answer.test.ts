@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, mock, test } from 'node:test';
 import cedar from '@cedar-policy/cedar-wasm/nodejs';
 import fc from 'fast-check';
+import { type DecimalValue, extensionValue, Unsure } from '../../../extauthz/policy/cedar-value.ts';
 import { Trust } from '../../../extauthz/policy/trust.ts';
 import { loadBundle, principalOf } from './load-bundle.ts';
 
@@ -176,6 +177,12 @@ describe('conditions evaluated without Cedar', () => {
       const bundle = bundleWith(text);
       for (const asked of questions) compare(bundle, asked, text);
     }
+  });
+
+  test('leave decimals to Cedar that it cannot hold', () => {
+    for (const text of ['922337203685477.5808', '999999999999999.9', '-922337203685478.0'])
+      assert.throws(() => extensionValue('decimal', text), Unsure, text);
+    assert.equal(String((extensionValue('decimal', '922337203685477.5807') as DecimalValue).tenThousandths), '9223372036854775807');
   });
 
   test('say exactly what Cedar says, together', () => {
