@@ -42,6 +42,8 @@ export interface AnswerPlan {
   readonly hasBody: boolean;
   /** The list method that was asked. */
   readonly list: string | undefined;
+  /** The cursor of the page of it that was asked for. */
+  readonly cursor?: unknown;
   /** The lists whose change the agent is told of on this answer. */
   readonly announces: readonly ListKind[];
 }
@@ -62,7 +64,7 @@ export class Answers {
   }
 
   /** A relay for the answer to this message. */
-  relay(admitted: Admitted, { cancelOnDisconnect, hasBody, list, announces }: AnswerPlan): Relay {
+  relay(admitted: Admitted, { cancelOnDisconnect, hasBody, list, cursor, announces }: AnswerPlan): Relay {
     const {
       config,
       routes,
@@ -93,6 +95,7 @@ export class Answers {
       names,
       instructions,
       isResumed: exchange.method === HTTP_METHODS.stream,
+      page: list === undefined ? undefined : { cursor },
       isHandshake: HANDSHAKES.has(exchange.method),
       listTtlMs,
       onResult: (result, idJson, message) => {

@@ -27,6 +27,8 @@ export interface MessageFilterOptions {
   readonly idJson: string | undefined;
   /** Whether results answer earlier requests: they do on a GET stream that is resumed. */
   readonly isResumed: boolean;
+  /** The cursor of the page that was asked for, when the answer is to a list method; undefined when it may be to any. */
+  readonly page: { readonly cursor: unknown } | undefined;
   /** Longest time a client may keep a filtered list, in milliseconds. */
   readonly listTtlMs: number;
   /** Told of each result before it is filtered, of the id of its request as the server sent it, and of the bytes of the message. */
@@ -81,10 +83,10 @@ export class MessageFilter {
 
   async #withoutHiddenItems(read: ListRead): Promise<Uint8Array> {
     const { lists, result } = read;
-    const { permit, names, era, listTtlMs } = this.#options;
+    const { permit, names, era, page, listTtlMs } = this.#options;
     const visible: (readonly boolean[])[] = [];
     for (const list of lists) {
-      if (list.method !== TASK_LIST) names.learn(permit.route.name, list, result['nextCursor'] === undefined);
+      if (list.method !== TASK_LIST) names.learn(permit.route.name, list, page && { ...page, nextCursor: result['nextCursor'] });
       visible.push(await this.#visible(list.method, list.names));
     }
     return filterList(read, visible, { era, maxTtlMs: listTtlMs });

@@ -207,6 +207,7 @@ export class Pipeline {
       cancelOnDisconnect: era === 'modern',
       hasBody: true,
       list: isList ? exchange.method : undefined,
+      cursor: isList ? message.params?.['cursor'] : undefined,
       announces:
         exchange.method === 'subscriptions/listen'
           ? subscribedKinds(message.kind === 'response' ? undefined : message.params?.['notifications'])

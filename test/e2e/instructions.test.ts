@@ -56,7 +56,8 @@ const INITIALIZE = JSON.stringify({
   params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } },
 });
 const initialize = (as: As = {}) => request(INITIALIZE, { ...MCP_HEADERS }, as);
-const list = (method: string, as: As = {}) => request(JSON.stringify({ jsonrpc: '2.0', id: 1, method }), { ...MCP_HEADERS }, as);
+const list = (method: string, as: As = {}, params?: object) =>
+  request(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }), { ...MCP_HEADERS }, as);
 
 const answer = (result: unknown) => upstream.behave((_request, response) => json(response, { jsonrpc: '2.0', id: 1, result }));
 const advising = (instructions: unknown, capabilities: object = { tools: {} }) =>
@@ -174,10 +175,16 @@ describe('instructions of a server whose names are not declared', () => {
     await list('tools/list', as);
     advising('Be kind.');
     assert.equal(instructionsIn(await initialize(as)), '');
+    answer({ tools: [{ name: 'open_last' }] });
+    await list('tools/list', as, { cursor: 'of a page that nobody was told of' });
+    advising('Be kind.');
+    assert.equal(instructionsIn(await initialize(as)), '', 'a last page is not the whole list');
     answer({ tools: [{ name: 'vault' }] });
-    await list('tools/list', as);
+    await list('tools/list', as, { cursor: '2' });
     advising('Be kind.');
     assert.equal(instructionsIn(await initialize(as)), 'Be kind.');
+    advising('Use vault');
+    assert.equal(instructionsIn(await initialize(as)), '');
   });
 });
 
