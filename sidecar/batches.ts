@@ -14,6 +14,13 @@ const STREAM_HEAD = { 'content-type': 'text/event-stream', 'cache-control': 'no-
 
 type Challenge = { readonly 'www-authenticate'?: string };
 
+/** What was said to a message that gets no answer of its own. */
+interface Acknowledgement {
+  readonly status: number;
+  readonly body: string;
+  readonly challenge: Challenge;
+}
+
 /** An element that is to be answered, and the head of its answer. */
 interface Call {
   readonly element: BatchElement;
@@ -60,15 +67,25 @@ export class Batches {
 
 /** Nothing but notifications and responses: accepted, unless one of them is not. */
 async function acknowledge(heads: readonly Promise<IncomingMessage>[], response: ServerResponse): Promise<void> {
-  let refused: { status: number; body: string; challenge: Challenge } | undefined;
+  let refused: Acknowledgement | undefined;
   for (const head of heads) {
-    const answer = await head;
-    const body = await textOf(answer);
-    if ((answer.statusCode ?? 500) >= 400) refused ??= { status: answer.statusCode ?? 500, body, challenge: challengeOf(answer) };
+    const acknowledgement = await acknowledgementOf(head);
+    if (acknowledgement.status >= 400) refused ??= acknowledgement;
   }
+  if (response.destroyed) return;
   response.statusCode = refused?.status ?? 202;
   if (refused !== undefined) response.setHeaders(new Map(Object.entries({ ...refused.challenge, 'content-type': 'application/json' })));
   response.end(refused?.body);
+}
+
+async function acknowledgementOf(head: Promise<IncomingMessage>): Promise<Acknowledgement> {
+  try {
+    const answer = await head;
+    return { status: answer.statusCode ?? 500, body: await textOf(answer), challenge: challengeOf(answer) };
+  } catch {
+    // Mostly because the agent went away; each message has its own record of that.
+    return { status: 500, body: refusalBody(internalFault(), undefined), challenge: {} };
+  }
 }
 
 async function answerAll(calls: readonly Call[], request: IncomingMessage, response: ServerResponse): Promise<void> {

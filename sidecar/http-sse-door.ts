@@ -1,19 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseJsonRpc } from '../extauthz/api/json-rpc.ts';
+import { HTTP_METHODS } from '../extauthz/api/operation.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type Refusal, refusalBody, rejected, unknownSession } from './denial.ts';
+import type { Clock } from './clock.ts';
+import { internalFault, type Refusal, rejected, unknownSession } from './denial.ts';
+import { type Exchange, openExchange } from './exchange.ts';
 import { type InnerCalls, partHeaders } from './inner-calls.ts';
 import { EventStreamReader } from './mcp/sse.ts';
 import { checkFields, readBody } from './receive.ts';
+import type { Recorder } from './recorder.ts';
 import { isEventStream } from './relay.ts';
+import { refuse } from './rescue.ts';
 import type { Routes } from './routes.ts';
 import { onOneLine } from './stdio/line-reader.ts';
+import type { MessageTelemetry } from './telemetry.ts';
 
 export interface HttpSseDoorOptions {
   readonly routes: Routes;
   readonly innerCalls: InnerCalls;
   readonly maxBodyBytes: number;
+  readonly telemetry: MessageTelemetry;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -51,19 +60,30 @@ export class HttpSseDoor {
     return server !== undefined && this.#options.routes.named(server)?.usesHttpSse === true ? server : undefined;
   }
 
+  /** What is refused here is recorded here; all else is recorded by the request path. */
   async handle(server: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const fields = checkFields(request);
-    if (!fields.ok) return refuse(response, fields.failure);
-    const isStream = /\/sse$/.test(request.url ?? '');
-    const method = isStream ? 'GET' : 'POST';
-    if (request.method !== method)
-      return refuse(response, { ...rejected('wrong_method', 405, `this endpoint takes ${method}`), allow: method });
-    if (isStream) this.#open(server, request, response);
-    else await this.#take(server, request, response);
+    const { routes, clock, telemetry, recorder } = this.#options;
+    const exchange = openExchange(request, response, clock.monotonicMs(), clock.unixMs());
+    exchange.route = routes.named(server);
+    const refusal = await this.#answer(server, exchange);
+    if (refusal === undefined) return;
+    const ending = refuse(exchange, refusal);
+    recorder.add({ exchange, spans: telemetry.start(undefined, undefined), ending, endedAtMs: clock.monotonicMs() });
   }
 
-  #open(server: string, request: IncomingMessage, response: ServerResponse): void {
-    if (this.#clients.size >= MAX_CLIENTS) return refuse(response, rejected('too_large', 503, 'too many streams are open'));
+  async #answer(server: string, exchange: Exchange): Promise<Refusal | undefined> {
+    const { request } = exchange;
+    const isStream = /\/sse$/.test(request.url ?? '');
+    if (isStream) exchange.method = HTTP_METHODS.stream;
+    const fields = checkFields(request);
+    if (!fields.ok) return fields.failure;
+    const method = isStream ? 'GET' : 'POST';
+    if (request.method !== method) return { ...rejected('wrong_method', 405, `this endpoint takes ${method}`), allow: method };
+    return isStream ? this.#open(server, exchange) : this.#take(server, exchange);
+  }
+
+  #open(server: string, { request, response }: Exchange): Refusal | undefined {
+    if (this.#clients.size >= MAX_CLIENTS) return rejected('too_large', 503, 'too many streams are open');
     const id = randomBytes(32).toString('base64url');
     const client: Client = {
       server,
@@ -81,19 +101,25 @@ export class HttpSseDoor {
     });
     response.writeHead(200, STREAM_HEAD);
     response.write(`event: endpoint\ndata: /${server}/messages?session=${id}\n\n`);
+    return undefined;
   }
 
-  async #take(server: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #take(server: string, exchange: Exchange): Promise<Refusal | undefined> {
+    const { request, response } = exchange;
     const id = new URL(request.url ?? '', 'http://localhost').searchParams.get('session') ?? '';
     const client = this.#clients.get(id);
-    if (client?.server !== server) return refuse(response, unknownSession());
+    if (client?.server !== server) return unknownSession();
     const body = await readBody(request, this.#options.maxBodyBytes);
-    if (!body.ok) return refuse(response, body.failure);
+    if (!body.ok) return body.failure;
+    exchange.requestBytes = body.value.length;
     const parsed = parseJsonRpc(body.value);
     const isRequest = parsed.ok && parsed.value.kind === 'request';
     const opens = isRequest && parsed.value.method === 'initialize';
     // One stream has one session: a second one's answers could be taken for the first one's.
-    if (opens && client.isInitializing) return refuse(response, rejected('unknown_session', 400, 'the session is initialized already'));
+    if (opens && client.isInitializing) {
+      exchange.method = parsed.value.method;
+      return rejected('unknown_session', 400, 'the session is initialized already');
+    }
     if (opens) client.isInitializing = true;
     try {
       const answer = await this.#options.innerCalls.call({
@@ -112,19 +138,24 @@ export class HttpSseDoor {
       if (status >= 400) {
         response.writeHead(status, { 'content-type': 'application/json' });
         answer.pipe(response);
-        return;
+        return undefined;
       }
       response.writeHead(202).end();
       await pump(answer, client.response);
       if (parsed.ok && parsed.value.kind === 'notification' && parsed.value.method === 'notifications/initialized')
         this.#listen(client, request);
     } catch (error) {
-      if (client.gone.signal.aborted) return void response.destroy();
+      if (client.gone.signal.aborted) {
+        response.destroy();
+        return undefined;
+      }
       this.#options.logger.warn({ err: error, server }, 'an answer for an HTTP+SSE client broke off');
-      if (!response.headersSent) refuse(response, rejected('internal', 500, 'the message could not be handled'));
+      // It has a record already.
+      if (!response.headersSent) refuse(exchange, internalFault());
       // The client waits for an answer that will not come.
       client.response.destroy();
     }
+    return undefined;
   }
 
   /** What belongs to no request comes on the session's own stream. */
@@ -181,9 +212,4 @@ async function pump(answer: IncomingMessage, response: ServerResponse): Promise<
       await write(data === undefined || data.length === 0 ? KEEP_ALIVE : `event: message\ndata: ${onOneLine(data)}\n\n`);
     }
   }
-}
-
-function refuse(response: ServerResponse, refusal: Refusal): void {
-  if (refusal.allow !== undefined) response.setHeader('allow', refusal.allow);
-  response.writeHead(refusal.httpStatus, { 'content-type': 'application/json', connection: 'close' }).end(refusalBody(refusal, undefined));
 }

@@ -26,6 +26,7 @@ import { FrontDoor } from './front-door.ts';
 import { HttpSseDoor } from './http-sse-door.ts';
 import { startLegs } from './legs.ts';
 import { ListChanges } from './list-changes.ts';
+import { OpenMessages } from './open-messages.ts';
 import { Recorder } from './recorder.ts';
 import { createRequestPath } from './request-path.ts';
 import { Routes } from './routes.ts';
@@ -44,7 +45,8 @@ Its settings are environment variables: see docs/configuration.md.
 `;
 
 /** Stopping takes a little longer than open calls get, so that their audit records leave too, and stdio servers end by themselves. */
-const STOP_EXTRA_MS = 6_000;
+const STOP_EXTRA_MS = 7_000;
+const LAST_RECORDS_MS = 1_000;
 
 export async function main(args: string[]): Promise<void> {
   if (args[0] === 'stdio') return runStdioCommand(args.slice(1));
@@ -98,7 +100,12 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
   metrics.gauge(METRICS.auditBacklog, 'Audit records waiting to be acknowledged.', () => spool.backlog);
   const telemetry = new MessageTelemetry(spans, metrics);
   const recorder = new Recorder(telemetry, spool);
-  onStop(() => recorder.drain());
+  const openMessages = new OpenMessages();
+  onStop(async () => {
+    // By now every connection is closed. A message that this ended is recorded a moment later.
+    await openMessages.settled(LAST_RECORDS_MS);
+    recorder.drain();
+  });
 
   const pools = new Pools(config.upstreamTimeoutMs);
   onStop(() => pools.close());
@@ -143,9 +150,17 @@ async function start(config: SidecarConfig, logger: Logger, onStop: (stop: () =>
     logger,
   });
   const handle = (request: IncomingMessage, response: ServerResponse) =>
-    frontDoor.serves(request) ? frontDoor.handle(request, response) : pipeline.handle(request, response);
+    openMessages.track(frontDoor.serves(request) ? frontDoor.handle(request, response) : pipeline.handle(request, response));
   innerCalls.serve(handle);
-  const httpSseDoor = new HttpSseDoor({ routes, innerCalls, maxBodyBytes: config.maxBodyBytes, logger });
+  const httpSseDoor = new HttpSseDoor({
+    routes,
+    innerCalls,
+    maxBodyBytes: config.maxBodyBytes,
+    telemetry,
+    recorder,
+    clock: SYSTEM_CLOCK,
+    logger,
+  });
 
   let isListening = false;
   let stopping = false;

@@ -44,7 +44,7 @@ export class Recorder {
     this.#waiting = [];
     for (const { exchange, spans, ending, endedAtMs } of finished) {
       this.#telemetry.end(spans, exchange, ending, endedAtMs, upstreamMs(exchange, endedAtMs));
-      this.#spool.add(auditRecordJson(exchange, ending, spans, endedAtMs));
+      this.#spool.add(auditRecordJson(exchange, ending, spans, endedAtMs), exchange.forwardedAtMs === undefined);
     }
   }
 }

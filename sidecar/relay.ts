@@ -130,7 +130,8 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#options.exchange.answeredAtMs ??= this.#options.monotonicMs();
-    const ended = this.#filterNext((filter) => filter.end());
+    // Whose agent is gone has only a part of the answer, which says nothing about its server.
+    const ended = this.#cancelled ? undefined : this.#filterNext((filter) => filter.end());
     if (ended === undefined) this.#finish();
     else this.#filtering = ended.then(() => this.#finish());
   }

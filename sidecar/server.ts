@@ -60,5 +60,7 @@ export class AgentServer {
     // Answers already written leave first; event streams have no end of their own.
     setTimeout(() => this.server.closeAllConnections(), 100);
     await closed;
+    // The requests of the last connections learn of it at the end of this turn: their agents went away, their servers did not fail.
+    for (let turn = 0; turn < 2; turn += 1) await new Promise(setImmediate);
   }
 }

@@ -70,9 +70,12 @@ export class AuditSpool {
     return this.backlog >= this.#options.backlogLimit;
   }
 
-  /** Takes a record as JSON. Far beyond the limit, where only refusals can come from, it is dropped and logged: they must not fill the disk. */
-  add(record: string): void {
-    if (this.backlog >= this.#options.backlogLimit + REFUSALS_KEPT) {
+  /**
+   * Takes a record as JSON. Far beyond the limit a record of nothing but a refusal is dropped and logged: those must not fill the disk.
+   * @param isRefusal whether nothing was forwarded; how much can be is bounded by the limit
+   */
+  add(record: string, isRefusal: boolean): void {
+    if (isRefusal && this.backlog >= this.#options.backlogLimit + REFUSALS_KEPT) {
       this.#options.logger.warn({ record }, 'an audit record was dropped: too many are waiting');
       return;
     }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Gate, startGate } from '../support/gate.ts';
@@ -155,6 +156,39 @@ describe('a batch of 2025-03-26', () => {
       assert.equal(answers.find(({ id }) => id === 1)?.error?.code, 5020);
       assert.ok(answers.find(({ id }) => id === 2)?.result);
     }
+  });
+
+  it('leaves one record for each of its notifications when the agent goes away', async () => {
+    const released = Promise.withResolvers<void>();
+    upstream.behave(async (_request, response) => {
+      await released.promise;
+      response.writeHead(202).end();
+    });
+    const faults = () => gate.audit().filter(({ code }) => code === 'internal').length;
+    const outgoing = request({
+      host: '127.0.0.1',
+      port: gate.port,
+      path: '/things/mcp',
+      method: 'POST',
+      headers: { host: 'localhost', authorization: `Bearer ${token}`, ...MCP_HEADERS },
+    });
+    outgoing.on('error', () => {});
+    outgoing.end(`[${NOTE},${NOTE.replace('initialized', 'roots/list_changed')}]`);
+    while (upstream.arrived.length < 2) await sleep(10);
+    outgoing.destroy();
+    await sleep(200);
+    released.resolve();
+    const notes = () => gate.audit().filter(({ outcome, method }) => outcome === 'cancelled' && method.startsWith('notifications/'));
+    while (notes().length < 2) await sleep(10);
+    await post(call('safe', {}, 'after'));
+    await sleep(300);
+    assert.equal(faults(), 0);
+    assert.deepEqual(
+      notes()
+        .map(({ method }) => method)
+        .sort(),
+      ['notifications/initialized', 'notifications/roots/list_changed'],
+    );
   });
 
   for (const [name, body, headers] of [

@@ -211,6 +211,18 @@ describe('a server of the HTTP+SSE transport', () => {
     assert.equal((await send(gate.port, { path: `${path}A`, headers: MCP_HEADERS, body: initialize })).status, 404);
   });
 
+  it('records what its door refuses', async () => {
+    const refused = (code: string, method: string) =>
+      gate.audit().filter((record) => record.server === 'old' && record.code === code && record.method === method).length;
+    const [sessions, origins] = [refused('unknown_session', ''), refused('foreign_origin', 'http/stream')];
+    const headers = { ...MCP_HEADERS, authorization: `Bearer ${alice}` };
+    const unknown = await send(gate.port, { path: '/old/messages?session=guessed', headers, body: call('shown') });
+    assert.equal(unknown.status, 404);
+    const foreign = await send(gate.port, { method: 'GET', path: '/old/sse', headers: { origin: 'https://evil.example' } });
+    assert.equal(foreign.status, 403);
+    while (refused('unknown_session', '') === sessions || refused('foreign_origin', 'http/stream') === origins) await sleep(20);
+  });
+
   it('is the only kind that has a stream at /sse', async () => {
     for (const path of ['/new/sse', '/old/sse/', '/old/SSE', '/nobody/sse']) {
       assert.equal((await send(gate.port, { method: 'GET', path })).status, 404, path);

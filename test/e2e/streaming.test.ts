@@ -166,6 +166,37 @@ describe('an agent that goes away', () => {
     await until(() => gate.audit().some(({ target, outcome }) => target === 'left-behind' && outcome === 'cancelled'));
   });
 
+  it('is recorded as gone when it left in the middle of a JSON answer', async () => {
+    const released = Promise.withResolvers<void>();
+    upstream.behave(async (_request, response) => {
+      const text = '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}';
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length });
+      response.write(text.slice(0, 20));
+      await released.promise;
+      response.end(text.slice(20));
+    });
+    const outgoing = httpRequest({
+      host: '127.0.0.1',
+      port: gate.port,
+      path: '/files/mcp',
+      method: 'POST',
+      headers: { host: 'localhost', authorization, ...MCP_HEADERS },
+    });
+    outgoing.on('error', () => {});
+    outgoing.end(call('left-mid-answer'));
+    await until(() => upstream.arrived.length === 1);
+    await sleep(100);
+    outgoing.destroy();
+    await sleep(100);
+    released.resolve();
+    const recorded = () => gate.audit().filter(({ target }) => target === 'left-mid-answer');
+    await until(() => recorded().length > 0);
+    assert.deepEqual(
+      recorded().map(({ outcome, code }) => [outcome, code]),
+      [['cancelled', '']],
+    );
+  });
+
   it('closes its GET stream at the server', async () => {
     upstream.behave((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -245,6 +276,34 @@ describe('metrics', () => {
 });
 
 describe('SIGTERM', () => {
+  it('records what was open when the sidecar stopped', async () => {
+    const own = await startGate({ servers: { files: upstream.url }, policies: POLICIES, sidecarEnv: { SIDEGATE_DRAIN_MS: '200' } });
+    try {
+      upstream.behave(({ method }, response) => {
+        if (method === 'GET') response.writeHead(200, { 'content-type': 'text/event-stream' }).write(':\n\n');
+      });
+      const bearer = { authorization: `Bearer ${await own.token('alice')}` };
+      const stream = { method: 'GET', path: '/files/mcp', headers: { ...bearer, accept: 'text/event-stream' } };
+      const message = { path: '/files/mcp', headers: { ...bearer, ...MCP_HEADERS } };
+      const ended = [stream, stream, { ...message, body: call('open') }, { ...message, body: `[${call('in-batch')}]` }].map((each) =>
+        send(own.port, each).catch(() => undefined),
+      );
+      await until(() => upstream.arrived.length === ended.length);
+      process.kill(own.sidecar.pid, 'SIGTERM');
+      await Promise.all(ended);
+      assert.equal(await own.sidecar.ended, 'code 0');
+      const recorded = own.audit().map(({ method, target, outcome }) => `${method} ${target} ${outcome}`);
+      assert.deepEqual(recorded.sort(), [
+        'http/stream  cancelled',
+        'http/stream  cancelled',
+        'tools/call in-batch cancelled',
+        'tools/call open cancelled',
+      ]);
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('lets an open call finish, and stops', async () => {
     const own = await startGate({ servers: { files: upstream.url }, policies: POLICIES });
     try {

@@ -16,7 +16,7 @@ describe('audit spool', () => {
     const dir = mkdtempSync(join(tmpdir(), 'spool-'));
     const stored: string[] = [];
     const spool = new AuditSpool({ report: async (records) => void stored.push(...ids(records)), dir, backlogLimit: 1_000, logger });
-    for (let index = 0; index < 700; index += 1) spool.add(record(`r${index}`));
+    for (let index = 0; index < 700; index += 1) spool.add(record(`r${index}`), false);
     await spool.stop(5_000);
     assert.deepEqual(
       stored,
@@ -34,9 +34,9 @@ describe('audit spool', () => {
       stored.push(...ids(records));
     };
     const spool = new AuditSpool({ report, dir: undefined, backlogLimit: 1_000, logger });
-    spool.add(record('a'));
+    spool.add(record('a'), false);
     await sleep(30);
-    spool.add(record('b'));
+    spool.add(record('b'), false);
     await spool.stop(5_000);
     assert.deepEqual(stored, ['a', 'b']);
   });
@@ -51,7 +51,7 @@ describe('audit spool', () => {
     };
     const spool = new AuditSpool({ report, dir, backlogLimit: 10_000, logger });
     const wanted = Array.from({ length: 5_000 }, (_, index) => `r${index}`);
-    for (const id of wanted) spool.add(record(id));
+    for (const id of wanted) spool.add(record(id), false);
     await new Promise(setImmediate);
     isAway = false;
     await spool.stop(10_000);
@@ -62,14 +62,14 @@ describe('audit spool', () => {
   it('hands what a stopped sidecar left to the next one, which skips a line that was cut off', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'spool-'));
     const away = new AuditSpool({ report: () => new Promise(() => {}), dir, backlogLimit: 1_000, logger });
-    away.add(record('a'));
+    away.add(record('a'), false);
     await away.stop(50);
     assert.equal(away.backlog, 1);
     writeFileSync(join(dir, '0000000000000002.jsonl'), '{"id":"b"}\n{"id":"cut');
 
     const stored: string[] = [];
     const next = new AuditSpool({ report: async (records) => void stored.push(...ids(records)), dir, backlogLimit: 1_000, logger });
-    next.add(record('c'));
+    next.add(record('c'), false);
     await next.stop(5_000);
     assert.deepEqual(stored, ['a', 'b', 'c']);
     assert.deepEqual(readdirSync(dir), []);
@@ -77,10 +77,20 @@ describe('audit spool', () => {
 
   it('says when it is full', async () => {
     const spool = new AuditSpool({ report: () => new Promise(() => {}), dir: undefined, backlogLimit: 100, logger });
-    for (let index = 0; index < 99; index += 1) spool.add(record(`r${index}`));
+    for (let index = 0; index < 99; index += 1) spool.add(record(`r${index}`), false);
     assert.equal(spool.isFull, false);
-    spool.add(record('last'));
+    spool.add(record('last'), false);
     assert.equal(spool.isFull, true);
+    await spool.stop(10);
+  });
+
+  it('takes the record of a message that was forwarded also when refusals have filled it', async () => {
+    const spool = new AuditSpool({ report: () => new Promise(() => {}), dir: undefined, backlogLimit: 10, logger });
+    for (let index = 0; index < 2_000; index += 1) spool.add(record(`refused${index}`), true);
+    const full = spool.backlog;
+    assert.ok(full < 2_000, 'refusals do not fill the disk');
+    spool.add(record('forwarded'), false);
+    assert.equal(spool.backlog, full + 1);
     await spool.stop(10);
   });
 });
