@@ -7,6 +7,8 @@ import type { Logger } from '../../runtime/logger.ts';
 const GATHER_MS = 15;
 const RETRY_MS = 500;
 const MAX_BATCH_RECORDS = 500;
+/** What is sent at once: agents choose the names in a record, and a message that the policy channel does not take would be tried for ever. */
+const MAX_REPORT_BYTES = 1_048_576;
 /** Records on disk that are in memory as well, since most are delivered within milliseconds. */
 const MAX_IN_BOTH = 2_000;
 const REFUSALS_KEPT = 1_000;
@@ -138,7 +140,8 @@ export class AuditSpool {
     while (this.#batches.length > 0 && !this.#stopped) {
       const together = this.#nextBatches();
       try {
-        await this.#options.report(together.flatMap(({ records, file }) => records ?? readBatch(file ?? '')));
+        const records = together.flatMap((batch) => batch.records ?? readBatch(batch.file ?? ''));
+        for (const report of reportsOf(records)) await this.#options.report(report);
       } catch (error) {
         if (!failing) this.#options.logger.warn({ err: error, backlog: this.backlog }, 'cannot deliver audit records; trying again');
         failing = true;
@@ -168,6 +171,21 @@ export class AuditSpool {
 }
 
 const NEWLINE = Buffer.from('\n');
+
+/** Records in order, in pieces of at most `MAX_REPORT_BYTES`, or of one record that is larger. */
+function reportsOf(records: readonly Uint8Array[]): Uint8Array[][] {
+  const reports: Uint8Array[][] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const last = reports.at(-1);
+    if (last === undefined || bytes + record.length > MAX_REPORT_BYTES) {
+      reports.push([record]);
+      bytes = 0;
+    } else last.push(record);
+    bytes += record.length;
+  }
+  return reports;
+}
 
 /** The records in a batch file. A last line without its end was cut off by a kill; it cannot be recovered. */
 function readBatch(file: string): Uint8Array[] {

@@ -75,6 +75,23 @@ describe('audit spool', () => {
     assert.deepEqual(readdirSync(dir), []);
   });
 
+  it('sends no more at once than the policy channel takes, whatever an agent makes records hold', async () => {
+    const stored: string[] = [];
+    const report = async (records: readonly Uint8Array[]) => {
+      if (records.reduce((bytes, { length }) => bytes + length, 0) > 2_000_000) throw new Error('too large');
+      stored.push(...ids(records));
+    };
+    for (const dir of [undefined, mkdtempSync(join(tmpdir(), 'spool-'))]) {
+      stored.length = 0;
+      const spool = new AuditSpool({ report, dir, backlogLimit: 1_000, logger });
+      const wanted = Array.from({ length: 100 }, (_, index) => `${index} ${'x'.repeat(300_000)}`);
+      for (const id of wanted) spool.add(record(id), false);
+      await spool.stop(5_000);
+      assert.equal(spool.backlog, 0);
+      assert.deepEqual(stored, wanted);
+    }
+  });
+
   it('says when it is full', async () => {
     const spool = new AuditSpool({ report: () => new Promise(() => {}), dir: undefined, backlogLimit: 100, logger });
     for (let index = 0; index < 99; index += 1) spool.add(record(`r${index}`), false);
