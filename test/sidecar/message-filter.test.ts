@@ -107,6 +107,7 @@ function setUp() {
         era,
         idJson: JSON.stringify(id),
         isResumed: false,
+        page: { cursor: undefined },
         listTtlMs,
         onResult: (result, idJson, bytes) => {
           results.push(result);
