@@ -53,7 +53,8 @@ export class KnownNames {
   }
 
   of(server: string, method: string): SeenNames {
-    return this.#known.get(keyOf(server, method)) ?? NOTHING;
+    const { names, isWhole } = this.#known.get(keyOf(server, method)) ?? NOTHING;
+    return { names, isWhole };
   }
 }
 

@@ -108,6 +108,7 @@ function setUp() {
         era,
         idJson: JSON.stringify(id),
         isResumed: false,
+        page: { cursor: undefined },
         listTtlMs,
         onResult: (result, idJson, bytes) => {
           results.push(result);
