@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
 /** A server that has more items, and its own cursor; undefined where it is still to be asked from the start. */
 export interface PendingServer {
@@ -13,18 +13,20 @@ export interface CursorScope {
   readonly method: string;
 }
 
-const MAC_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
 /** Servers have cursors of a few hundred bytes; ours holds one for each. */
 export const MAX_SERVER_CURSOR_LENGTH = 4_096;
 
 /**
  * Cursors of merged lists (MCP, Pagination): which servers have more, and where each is to go on. The sidecar keeps nothing for them.
- * They are authenticated, so that nobody but the sidecar can say what is asked of which server under the name of a list.
+ * They are sealed (AES-256-GCM): nobody but the sidecar can say what is asked of which server under the name of a list, and nobody else can read which
+ * servers there are, for some may be hidden from the user.
  */
 export class ListCursors {
   readonly #key: Uint8Array;
 
-  /** @param key at least 32 random bytes */
+  /** @param key 32 random bytes */
   constructor(key: Uint8Array) {
     this.#key = key;
   }
@@ -32,25 +34,29 @@ export class ListCursors {
   /** Undefined when no server has more. */
   encode(scope: CursorScope, pending: readonly PendingServer[]): string | undefined {
     if (pending.length === 0) return undefined;
-    const payload = Buffer.from(JSON.stringify(pending.map(({ server, cursor }) => (cursor === undefined ? [server] : [server, cursor]))));
-    return Buffer.concat([this.#mac(scope, payload), payload]).toString('base64url');
+    const payload = JSON.stringify(pending.map(({ server, cursor }) => (cursor === undefined ? [server] : [server, cursor])));
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(scopeBytes(scope));
+    return Buffer.concat([nonce, cipher.update(payload), cipher.final(), cipher.getAuthTag()]).toString('base64url');
   }
 
   /** Undefined when it is not a cursor of ours for this list. */
   decode(scope: CursorScope, cursor: string): readonly PendingServer[] | undefined {
     const bytes = Buffer.from(cursor, 'base64url');
-    if (bytes.length <= MAC_BYTES || bytes.toString('base64url') !== cursor) return undefined;
-    const payload = bytes.subarray(MAC_BYTES);
-    if (!timingSafeEqual(bytes.subarray(0, MAC_BYTES), this.#mac(scope, payload))) return undefined;
-    const entries = JSON.parse(payload.toString()) as [string, string?][];
+    if (bytes.length <= NONCE_BYTES + TAG_BYTES || bytes.toString('base64url') !== cursor) return undefined;
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+    decipher.setAAD(scopeBytes(scope)).setAuthTag(bytes.subarray(-TAG_BYTES));
+    let payload: string;
+    try {
+      payload = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString();
+    } catch {
+      return undefined; // Forged, or for another list.
+    }
+    const entries = JSON.parse(payload) as [string, string?][];
     return entries.map(([server, own]) => ({ server, cursor: own }));
   }
+}
 
-  #mac({ endpoint, method }: CursorScope, payload: Uint8Array): Buffer {
-    return createHmac('sha256', this.#key)
-      .update(JSON.stringify([endpoint, method]))
-      .update('\0')
-      .update(payload)
-      .digest();
-  }
+function scopeBytes({ endpoint, method }: CursorScope): Buffer {
+  return Buffer.from(JSON.stringify([endpoint, method]));
 }

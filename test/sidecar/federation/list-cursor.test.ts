@@ -27,6 +27,11 @@ describe('cursors of merged lists', () => {
     assert.equal(new ListCursors(randomBytes(32)).decode(SCOPE, cursor), undefined);
   });
 
+  it('say nothing of the servers, of which some may be hidden, or of their cursors', () => {
+    const cursor = cursors.encode(SCOPE, [{ server: 'secret-server', cursor: 'after-secret-tool' }]) ?? '';
+    assert.doesNotMatch(Buffer.from(cursor, 'base64url').toString('latin1'), /secret/);
+  });
+
   it('cannot be changed in any byte', () => {
     const bytes = Buffer.from(cursors.encode(SCOPE, PENDING) ?? '', 'base64url');
     for (let at = 0; at < bytes.length; at += 1) {
