@@ -101,7 +101,7 @@ export const sidecarSettings = {
     env: 'SIDEGATE_FEDERATION_MAX_SESSIONS',
     schema: wholeNumber(1, 1_000_000),
     default: '1000',
-    meaning: 'Most sessions at `/mcp` and views that are kept at once; a new one ends the one that was unused for longest.',
+    meaning: 'Most sessions at `/mcp` and views that are kept at once; then whoever has most loses the one that was unused for longest.',
   }),
   stdioCommands: setting({
     env: 'SIDEGATE_STDIO_COMMANDS',

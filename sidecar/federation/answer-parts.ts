@@ -5,6 +5,8 @@ import { readMessage } from './values-at.ts';
 
 /** More than any single answer may have, so that the limits of the request path are what counts. */
 const MAX_EVENT_BYTES = 268_435_456;
+/** How long a stream may stay open after the message that was waited for. */
+const MAX_LINGER_MS = 5_000;
 
 /** A part of an answer from the request path: one message, or a sign of life. */
 export interface AnswerPart {
@@ -42,17 +44,21 @@ export async function responseIn(answer: IncomingMessage): Promise<Uint8Array | 
     if (done === true) return undefined;
     if (value.data === undefined || value.data.length === 0) continue;
     if (Object.hasOwn(readMessage(value.data) as object, 'method')) continue;
-    // Breaking off what follows would look like an agent that went away.
-    void drain(parts);
+    // Breaking off what follows at once would look like an agent that went away.
+    void drain(answer, parts);
     return value.data;
   }
 }
 
-async function drain(parts: AsyncGenerator<AnswerPart>): Promise<void> {
+/** A server that has answered ends its stream; one that does not is left, for nobody else would end it. */
+async function drain(answer: IncomingMessage, parts: AsyncGenerator<AnswerPart>): Promise<void> {
+  const leave = setTimeout(() => answer.destroy(), MAX_LINGER_MS);
   try {
     for await (const part of parts) void part;
   } catch {
     // What came before it is complete.
+  } finally {
+    clearTimeout(leave);
   }
 }
 

@@ -18,8 +18,9 @@ import { Listening } from './listening.ts';
 import { passOn } from './pass-on.ts';
 import { type Reach, StatelessReach } from './reach.ts';
 import { closed, kindsOf, nobody, sendJson, unknownMethod, unknownName } from './replies.ts';
+import { RequestsUnderWay } from './requests-under-way.ts';
 import type { FederatedSession } from './sessions.ts';
-import { readMessage } from './values-at.ts';
+import { isObject, readMessage } from './values-at.ts';
 import type { MessageVisit, Visit } from './visit.ts';
 
 /** Methods of an endpoint that shows only tools. */
@@ -122,17 +123,17 @@ export class Door {
     // For the agent of a view, tools outside of it do not exist.
     if (call.method === 'tools/call' && !showsTool(endpoint, server, own)) return unknownName();
     const id = 'id' in call ? call.id : undefined;
-    session?.underWay.set(id, [server]);
-    try {
-      const sent = await this.#reach(visit, session).send(server, { body: forServer(body, addressee), own, signal: gone.signal });
-      if (!sent.ok) {
-        sendJson(exchange, failureBody(sent.failure, exchange.idJson));
-        return 'passed';
-      }
-      return (await passOn(sent.value, exchange.response, { server, era, idJson: exchange.idJson })) ?? 'passed';
-    } finally {
-      session?.underWay.delete(id);
+    const meta = call.params?.['_meta'];
+    // Without a session there is only this call, and the server says nothing of any other.
+    const underWay = session?.underWay ?? new RequestsUnderWay(false);
+    underWay.called(id, server, isObject(meta) ? meta['progressToken'] : undefined);
+    const sent = await this.#reach(visit, session).send(server, { body: forServer(body, addressee), own, signal: gone.signal });
+    if (!sent.ok) {
+      underWay.answered(id);
+      sendJson(exchange, failureBody(sent.failure, exchange.idJson));
+      return 'passed';
     }
+    return (await passOn(sent.value, exchange.response, { server, era, idJson: exchange.idJson, underWay })) ?? 'passed';
   }
 
   async #list(visit: MessageVisit, call: Call, session: FederatedSession | undefined): Promise<Outcome> {
@@ -150,13 +151,13 @@ export class Door {
     const user = asked.length === 0 && session === undefined ? await userOf(exchange) : ok('');
     if (!user.ok) return user.failure;
     const id = 'id' in call ? call.id : undefined;
-    session?.underWay.set(
+    session?.underWay.asked(
       id,
       asked.map(({ server }) => server),
     );
     const request = { method, era: inbound.era, endpoint, body, idJson: exchange.idJson ?? 'null', cursors, maxBytes: maxListBytes };
     const page = await listPage(request, asked, this.#ask(visit, session));
-    session?.underWay.delete(id);
+    session?.underWay.answered(id);
     sendJson(exchange, page.ok ? page.value : failureBody(commonFailure(page.failure), exchange.idJson));
     return asked.length > 0 ? 'passed' : 'answered';
   }

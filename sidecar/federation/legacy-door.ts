@@ -18,6 +18,7 @@ import { type SplitName, splitEventId } from './names.ts';
 import { passOn } from './pass-on.ts';
 import { answerOf, type Reach, StatelessReach } from './reach.ts';
 import { closed, kindsOf, nobody, sendJson, unknownMethod } from './replies.ts';
+import { RequestsUnderWay } from './requests-under-way.ts';
 import { FederatedSession } from './sessions.ts';
 import type { MessageVisit, Visit } from './visit.ts';
 
@@ -111,7 +112,8 @@ export class LegacyDoor {
       return rejected('malformed', 400, 'no request of a server waits for this answer');
     const sent = await this.#reach(visit, session, false).send(answer.server, { body: answer.bytes, signal: gone.signal });
     if (!sent.ok) return rejected('malformed', 400, 'no request of a server waits for this answer');
-    const options = { server: answer.server, era: 'legacy', idJson: undefined } as const;
+    const underWay = session?.underWay ?? new RequestsUnderWay(false);
+    const options = { server: answer.server, era: 'legacy', idJson: undefined, underWay } as const;
     return (await passOn(sent.value, exchange.response, options)) ?? 'passed';
   }
 
@@ -120,7 +122,7 @@ export class LegacyDoor {
       case 'notifications/initialized':
         return this.#tell(visit, session, []);
       case 'notifications/cancelled':
-        return this.#tell(visit, session, session?.underWay.get(params?.['requestId']) ?? []);
+        return this.#tell(visit, session, session?.underWay.serversOf(params?.['requestId']) ?? []);
       case 'notifications/progress': {
         const progress = progressForServer(visit.body);
         const isKnown = progress !== undefined && serversOf(visit.endpoint, this.#options.serverNames()).includes(progress.server);
@@ -146,6 +148,7 @@ export class LegacyDoor {
     const stream = new LegacyStream({
       sink,
       sessions: session.inner,
+      underWay: session.underWay,
       headers,
       kinds,
       showsResources: endpoint.view === undefined,
@@ -175,7 +178,8 @@ export class LegacyDoor {
     if (!inner.ok) return rejected('malformed', 400, 'the server of this event has no session');
     const answer = await answerOf(session.inner.stream(inner.value, headers, own, gone.signal));
     if (!answer.ok) return unknownSession();
-    return (await passOn(answer.value, exchange.response, { server, era: 'legacy', idJson: undefined })) ?? 'passed';
+    const { underWay } = session;
+    return (await passOn(answer.value, exchange.response, { server, era: 'legacy', idJson: undefined, underWay })) ?? 'passed';
   }
 
   async end({ exchange, headers, gone }: Visit, session: FederatedSession | undefined): Promise<Outcome> {

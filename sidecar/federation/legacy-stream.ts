@@ -8,10 +8,12 @@ import type { EventSink } from './event-sink.ts';
 import { type FromServer, fromServer } from './from-server.ts';
 import type { InnerSession, InnerSessions } from './inner-sessions.ts';
 import { type SplitName, streamEventId } from './names.ts';
+import type { RequestsUnderWay } from './requests-under-way.ts';
 
 export interface LegacyStreamOptions {
   readonly sink: EventSink;
   readonly sessions: InnerSessions;
+  readonly underWay: RequestsUnderWay;
   readonly headers: OutgoingHttpHeaders;
   /** Lists whose changes are told. */
   readonly kinds: readonly ListKind[];
@@ -82,11 +84,11 @@ export class LegacyStream {
 
   /** Passes one stream on. Gives out the ids of its events. */
   async *#pass({ server }: InnerSession, answer: IncomingMessage): AsyncGenerator<string> {
-    const { sink } = this.#options;
+    const { sink, underWay } = this.#options;
     for await (const { data, id: own, retry } of partsOf(answer)) {
       const id = own === undefined || own === '' ? undefined : streamEventId(server, own);
       const message = data === undefined || data.length === 0 ? undefined : fromServer(server, 'legacy', data);
-      if (message === undefined) await sink.pulse({ id, retry });
+      if (message === undefined || !underWay.isHeard(server, message)) await sink.pulse({ id, retry });
       else if (!this.#tellChange(message) && this.#isShown(message)) await sink.message(message.bytes, { id, retry });
       if (own !== undefined && own !== '') yield own;
     }

@@ -6,12 +6,14 @@ import { partsOf, wholeOf } from './answer-parts.ts';
 import { EventSink } from './event-sink.ts';
 import { fromServer } from './from-server.ts';
 import { federatedName } from './names.ts';
+import type { RequestsUnderWay } from './requests-under-way.ts';
 
 export interface PassOnOptions {
   readonly server: string;
   readonly era: Era;
   /** The id of the request as it was sent; undefined when nothing waits for a response. */
   readonly idJson: string | undefined;
+  readonly underWay: RequestsUnderWay;
 }
 
 /** Fields of an inner answer that are the agent's business. */
@@ -26,7 +28,7 @@ export function passOn(answer: IncomingMessage, response: ServerResponse, option
 }
 
 async function passOnWhole(answer: IncomingMessage, response: ServerResponse, options: PassOnOptions): Promise<Refusal | undefined> {
-  const { server, era } = options;
+  const { server, era, idJson, underWay } = options;
   const status = answer.statusCode ?? 500;
   // To the agent it would say that its session with all servers has ended.
   if (status === 404 && era === 'legacy') {
@@ -41,7 +43,9 @@ async function passOnWhole(answer: IncomingMessage, response: ServerResponse, op
   }
   const message = whole.length === 0 ? undefined : fromServer(server, era, whole);
   // With an error status it may be any text, which no client takes for a message.
-  if (message === undefined && whole.length > 0 && status < 400) return UNREADABLE;
+  const isHeard = message !== undefined && underWay.isHeard(server, message, idJson);
+  if (!isHeard && whole.length > 0 && status < 400) return UNREADABLE;
+  if (isHeard && message.kind === 'response') underWay.answered(message.message['id']);
   for (const name of PASSED_ON) {
     const value = answer.headers[name];
     if (value !== undefined) response.setHeader(name, value);
@@ -52,7 +56,7 @@ async function passOnWhole(answer: IncomingMessage, response: ServerResponse, op
 }
 
 async function passOnEvents(answer: IncomingMessage, sink: EventSink, options: PassOnOptions): Promise<undefined> {
-  const { server, era, idJson } = options;
+  const { server, era, idJson, underWay } = options;
   sink.open();
   let isAnswered = false;
   let canResume = false;
@@ -61,12 +65,15 @@ async function passOnEvents(answer: IncomingMessage, sink: EventSink, options: P
       const id = own === undefined || own === '' ? undefined : federatedName(server, own);
       canResume ||= id !== undefined;
       const message = data === undefined || data.length === 0 ? undefined : fromServer(server, era, data);
-      if (message === undefined) {
+      if (message === undefined || !underWay.isHeard(server, message, idJson)) {
         // Servers replay the empty event that opened a stream as `{}`, which says nothing.
         await sink.pulse({ id, retry });
         continue;
       }
-      isAnswered ||= message.kind === 'response';
+      if (message.kind === 'response') {
+        isAnswered = true;
+        underWay.answered(message.message['id']);
+      }
       await sink.message(message.bytes, { id, retry });
     }
   } catch {

@@ -4,6 +4,7 @@ import type { Result } from '../../extauthz/api/result.ts';
 import type { Failure } from './failure.ts';
 import type { InnerSession, InnerSessions } from './inner-sessions.ts';
 import type { Part, Reach } from './reach.ts';
+import { RequestsUnderWay } from './requests-under-way.ts';
 
 /** Whose session it is, and at which endpoint: anywhere else, and for anybody else, it does not exist. */
 export interface Owner {
@@ -12,16 +13,13 @@ export interface Owner {
 }
 
 const ID_BYTES = 32;
-/** Requests that are under way in one session. */
-const MAX_UNDER_WAY = 1_000;
 
 /** A session of the agent's at an endpoint of several servers (revisions to 2025-11-25). */
 export class FederatedSession {
   readonly id = randomBytes(ID_BYTES).toString('base64url');
   readonly owner: Owner;
   readonly inner: InnerSessions;
-  /** The servers that each request of the agent's went to, while it is under way. */
-  readonly underWay = new Remembered<readonly string[]>();
+  readonly underWay = new RequestsUnderWay(true);
   lastUsedMs: number;
   /** Ends the stream that is open, if any. */
   endStream: (() => void) | undefined;
@@ -38,28 +36,6 @@ export class FederatedSession {
     const send = (server: string, part: Part): Promise<Result<IncomingMessage, Failure>> =>
       this.inner.send(server, headers, part, mayReopen);
     return { send };
-  }
-}
-
-/** What was noted last under some keys, which are JSON values. */
-class Remembered<T> {
-  readonly #byKey = new Map<string, T>();
-
-  set(key: unknown, value: T): void {
-    if (key === undefined) return;
-    if (this.#byKey.size >= MAX_UNDER_WAY) {
-      const [oldest] = this.#byKey.keys();
-      if (oldest !== undefined) this.#byKey.delete(oldest);
-    }
-    this.#byKey.set(JSON.stringify(key), value);
-  }
-
-  get(key: unknown): T | undefined {
-    return key === undefined ? undefined : this.#byKey.get(JSON.stringify(key));
-  }
-
-  delete(key: unknown): void {
-    if (key !== undefined) this.#byKey.delete(JSON.stringify(key));
   }
 }
 
@@ -80,9 +56,8 @@ export class FederatedSessions {
   }
 
   add(session: FederatedSession): void {
-    const [oldest] = this.#byId.values();
-    if (this.#byId.size >= this.#maxSessions && oldest !== undefined) this.drop(oldest);
     this.#byId.set(session.id, session);
+    if (this.#byId.size > this.#maxSessions) this.#makeRoom();
   }
 
   find(id: string, owner: Owner): FederatedSession | undefined {
@@ -102,6 +77,13 @@ export class FederatedSessions {
   close(): void {
     clearInterval(this.#sweep);
     for (const session of this.#byId.values()) session.endStream?.();
+  }
+
+  /** Whoever has most sessions loses the one that was unused for longest: nobody can push out what others have. */
+  #makeRoom(): void {
+    const byUser = Map.groupBy(this.#byId.values(), ({ owner }) => owner.userId);
+    const [oldest] = [...byUser.values()].reduce((most, other) => (other.length > most.length ? other : most), []);
+    if (oldest !== undefined) this.drop(oldest);
   }
 
   /** The servers find out by themselves: the sidecar keeps no token with which it could tell them. */

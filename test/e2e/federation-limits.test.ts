@@ -99,6 +99,18 @@ describe('sessions', () => {
     const third = await to.initialize();
     assert.deepEqual(await Promise.all([first, second, third].map(async (session) => (await ping(session)).status)), [200, 404, 200]);
   });
+
+  it('are not pushed out by those of another user, who has more', async () => {
+    const [carol, dave] = await Promise.all(['carol', 'dave'].map((user) => to.gate.token(user)));
+    const ping = (session: string, token = '') => to.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, { session, token });
+    const flood = async (count: number) => {
+      for (let opened = 0; opened < count; opened += 1) await to.initialize({ token: dave ?? '' });
+    };
+    await flood(2);
+    const session = await to.initialize({ token: carol ?? '' });
+    await flood(4);
+    assert.equal((await ping(session, carol)).status, 200);
+  });
 });
 
 describe('a sidecar whose sessions end when they are not used', () => {
