@@ -20,6 +20,7 @@ import type { ModernSession } from './modern-session.ts';
 import { ServerWire } from './server-wire.ts';
 
 const MAX_SESSIONS = 1_000;
+const MAX_OF_USER = 256;
 const MAX_CALLS = 256;
 const MAX_SWEEP_MS = 30_000;
 /** What the legacy revisions do not have, or have in a form that is not translated. */
@@ -104,7 +105,7 @@ export class ToModern implements ServerLeg {
     if (!discovered.ok) return answer.fail(discovered.failure);
     const serverCapabilities = discovered.value.objectAt('result', 'capabilities') ?? {};
     const { resources } = serverCapabilities;
-    if (!this.#hasRoom())
+    if (!this.#hasRoom(userId))
       return reject(answer, rejected('unknown_session', 503, 'too many sessions are open in this sidecar'), message.idJson);
     const session: ModernSession = {
       id: newId(),
@@ -186,11 +187,21 @@ export class ToModern implements ServerLeg {
       : undefined;
   }
 
-  #hasRoom(): boolean {
+  /** An unused session makes room: one of the user's own, or of whoever has most. Nobody can push out, or keep out, the others. */
+  #hasRoom(userId: string): boolean {
+    const byUser = Map.groupBy(this.#sessions.values(), (session) => session.userId);
+    const own = byUser.get(userId) ?? [];
+    if (own.length >= MAX_OF_USER) return this.#endOldest(own.filter(isIdle));
     if (this.#sessions.size < MAX_SESSIONS) return true;
-    const idle = [...this.#sessions.values()].filter(isIdle).sort((a, b) => a.lastUsedMs - b.lastUsedMs);
-    if (idle[0] !== undefined) this.#end(idle[0]);
-    return this.#sessions.size < MAX_SESSIONS;
+    const idle = [...byUser.values()].map((sessions) => sessions.filter(isIdle));
+    return this.#endOldest(idle.reduce((most, other) => (other.length > most.length ? other : most), []));
+  }
+
+  #endOldest(sessions: readonly ModernSession[]): boolean {
+    const [first, ...others] = sessions;
+    if (first === undefined) return false;
+    this.#end(others.reduce((oldest, other) => (other.lastUsedMs < oldest.lastUsedMs ? other : oldest), first));
+    return true;
   }
 
   #end(session: ModernSession): void {

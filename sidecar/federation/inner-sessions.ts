@@ -29,6 +29,7 @@ export class InnerSessions {
   /** Messages that each server is told after it was opened. */
   readonly #greetings = new Map<string, Uint8Array>();
   readonly #onOpened: (session: InnerSession) => void;
+  readonly #abandoned = new AbortController();
 
   constructor(innerCalls: InnerCalls, params: string, onOpened: (session: InnerSession) => void) {
     this.#innerCalls = innerCalls;
@@ -88,6 +89,11 @@ export class InnerSessions {
     return this.#innerCalls.call({ method: 'GET', path: pathOf(session.server), headers: fields, signal });
   }
 
+  /** Waits for no handshake any more: a server may keep one up without end. */
+  abandon(): void {
+    this.#abandoned.abort();
+  }
+
   /** Ends every session. */
   async end(headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<void> {
     const sessions = await this.open();
@@ -109,7 +115,13 @@ export class InnerSessions {
     const { 'mcp-protocol-version': _version, ...rest } = partHeadersFor(headers, undefined);
     const fields = { ...rest, accept: ACCEPT, 'content-type': 'application/json' };
     const body = Buffer.from(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${this.#params}}`);
-    const answer = await this.#innerCalls.call({ method: 'POST', path: pathOf(server), headers: fields, body });
+    const answer = await this.#innerCalls.call({
+      method: 'POST',
+      path: pathOf(server),
+      headers: fields,
+      body,
+      signal: this.#abandoned.signal,
+    });
     const response = await responseIn(answer);
     const message: unknown = response === undefined ? undefined : readMessage(response);
     const failure = failureIn(message);

@@ -24,6 +24,8 @@ import type { MessageVisit, Visit } from './visit.ts';
 
 type Notification = Extract<JsonRpcMessage, { kind: 'notification' }>;
 
+/** Clients say of themselves in a few hundred bytes what is kept as long as their session. */
+const MAX_HANDSHAKE_BYTES = 65_536;
 /** What is offered to a client that asks for a revision which the endpoint does not know. */
 const LATEST_LEGACY: ProtocolVersion = '2025-11-25';
 
@@ -42,6 +44,8 @@ export class LegacyDoor {
     const requested = params?.['protocolVersion'];
     if (typeof requested !== 'string' || paramsSpan === undefined)
       return rejected('malformed', 200, 'params.protocolVersion is missing', INVALID_PARAMS);
+    if (paramsSpan.end - paramsSpan.start > MAX_HANDSHAKE_BYTES)
+      return rejected('too_large', 413, `params are larger than ${MAX_HANDSHAKE_BYTES} bytes, which are kept for the session`);
     const user = await userOf(exchange);
     if (!user.ok) return user.failure;
     const ownParams = body.toString('utf8', paramsSpan.start, paramsSpan.end);
@@ -54,7 +58,10 @@ export class LegacyDoor {
       return (await within(session.inner.session(server, headers), timeoutMs)) ?? fail(NO_ANSWER);
     });
     const failures = opened.flatMap((inner) => (inner.ok ? [] : [inner.failure]));
-    if (failures.length === opened.length) return nobody(exchange, failures);
+    if (failures.length === opened.length) {
+      session.inner.abandon();
+      return nobody(exchange, failures);
+    }
     const capabilities = unionOf(
       opened.flatMap((inner) => (inner.ok ? [inner.value.capabilities] : [])),
       endpoint,
@@ -98,7 +105,7 @@ export class LegacyDoor {
       timeoutMs,
       signal: gone.signal,
     });
-    session?.inner.greetWith(method, body);
+    if (body.length <= MAX_HANDSHAKE_BYTES) session?.inner.greetWith(method, body);
     if (answers.length === 0 && (failures.length > 0 || servers.length === 0)) return nobody(exchange, failures);
     sendJson(exchange, `{"jsonrpc":"2.0","id":${exchange.idJson ?? 'null'},"result":{}}`);
     return 'passed';

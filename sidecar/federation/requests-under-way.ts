@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { FromServer } from './from-server.ts';
 import { isObject } from './values-at.ts';
 
@@ -9,6 +10,7 @@ interface UnderWay {
 
 /** What is remembered of one session, of each kind. */
 const MAX_REMEMBERED = 1_000;
+const MAX_KEY_LENGTH = 64;
 
 /**
  * Which server each request of the agent's went to, until it is answered. To the agent all servers are one, so that ids and progress tokens alone do
@@ -37,12 +39,12 @@ export class RequestsUnderWay {
   }
 
   answered(id: unknown): void {
-    this.#requests.delete(JSON.stringify(id));
+    this.#requests.delete(keyOf(id));
   }
 
   /** The servers that a request went to which is not answered. */
   serversOf(id: unknown): readonly string[] {
-    return this.#requests.get(JSON.stringify(id))?.servers ?? [];
+    return this.#requests.get(keyOf(id))?.servers ?? [];
   }
 
   /**
@@ -53,7 +55,7 @@ export class RequestsUnderWay {
     if (kind === 'response') return this.#isAnswerOf(server, message, calledIdJson);
     if (method !== 'notifications/progress') return true;
     const params = message['params'];
-    const asker = this.#progress.get(JSON.stringify(isObject(params) ? params['progressToken'] : undefined));
+    const asker = this.#progress.get(keyOf(isObject(params) ? params['progressToken'] : undefined));
     return asker === undefined ? this.#isWholeConversation : asker === server;
   }
 
@@ -61,7 +63,7 @@ export class RequestsUnderWay {
     // A server that could not read a request does not know its id; no client takes that for an answer to any.
     if (id === undefined || id === null) return error !== undefined;
     const isOfCall = calledIdJson !== undefined && JSON.parse(calledIdJson) === id;
-    return isOfCall || this.#requests.get(JSON.stringify(id))?.answeredBy === server;
+    return isOfCall || this.#requests.get(keyOf(id))?.answeredBy === server;
   }
 }
 
@@ -69,5 +71,11 @@ function remember<T>(known: Map<string, T>, key: unknown, value: T): void {
   if (key === undefined) return;
   const [oldest] = known.keys();
   if (known.size >= MAX_REMEMBERED && oldest !== undefined) known.delete(oldest);
-  known.set(JSON.stringify(key), value);
+  known.set(keyOf(key), value);
+}
+
+/** Ids and tokens may be as long as messages; what is remembered of them is not. */
+function keyOf(value: unknown): string {
+  const text = JSON.stringify(value) ?? '';
+  return text.length <= MAX_KEY_LENGTH ? text : hash('sha256', text);
 }

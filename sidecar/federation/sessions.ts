@@ -72,6 +72,7 @@ export class FederatedSessions {
   drop(session: FederatedSession): void {
     this.#byId.delete(session.id);
     session.endStream?.();
+    session.inner.abandon();
   }
 
   close(): void {

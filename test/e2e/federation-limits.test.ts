@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { after, before, describe, it } from 'node:test';
-import { type FederatedGate, rpc, startFederatedGate } from '../support/federated-gate.ts';
+import { type FederatedGate, INITIALIZE, rpc, startFederatedGate, until } from '../support/federated-gate.ts';
 import type { ScriptedServer } from '../support/scripted-server.ts';
 
 const POLICIES = 'permit (principal, action == Action::"CallUndeclaredTool", resource);';
-const MAX_BYTES = 65_536;
+const MAX_BYTES = 131_072;
 
 let to: FederatedGate;
 let slow: ScriptedServer;
@@ -16,6 +17,7 @@ before(async () => {
       SIDEGATE_FEDERATION_TIMEOUT_MS: '3000',
       SIDEGATE_FEDERATION_MAX_SESSIONS: '2',
       SIDEGATE_FEDERATION_IDLE_MS: '60000',
+      SIDEGATE_UPSTREAM_TIMEOUT_MS: '3000',
       SIDEGATE_MAX_BODY_BYTES: String(MAX_BYTES),
     },
   });
@@ -57,7 +59,7 @@ describe('a server that never answers', () => {
 
 describe('lists that are too long for one answer', () => {
   it('come in several pages, none of them too large', async () => {
-    for (const name of ['alpha', 'beta', 'slow']) to.servers[name]?.results.set('tools/list', { tools: toolsOf(name, 40, 1_000) });
+    for (const name of ['alpha', 'beta', 'slow']) to.servers[name]?.results.set('tools/list', { tools: toolsOf(name, 40, 2_000) });
     const pages: string[][] = [];
     let cursor: string | undefined;
     do {
@@ -77,7 +79,7 @@ describe('lists that are too long for one answer', () => {
   });
 
   it('leave out a server whose list alone is too long', async () => {
-    to.servers['alpha']?.results.set('tools/list', { tools: toolsOf('alpha', 100, 1_000) });
+    to.servers['alpha']?.results.set('tools/list', { tools: toolsOf('alpha', 100, 2_000) });
     for (const name of ['beta', 'slow']) to.servers[name]?.results.set('tools/list', { tools: [{ name: 'open' }] });
     const { result } = await untilListed(() => to.modern('tools/list'), ['beta.open', 'slow.open']);
     assert.equal(result._meta['sidegate/unavailable'], 1);
@@ -98,6 +100,30 @@ describe('sessions', () => {
     assert.equal((await ping(first)).status, 200);
     const third = await to.initialize();
     assert.deepEqual(await Promise.all([first, second, third].map(async (session) => (await ping(session)).status)), [200, 404, 200]);
+  });
+
+  it('say of their agent no more than is to be kept as long as they are', async () => {
+    const params = { ...INITIALIZE.params, clientInfo: { name: 'x'.repeat(66_000), version: '1' } };
+    const answer = await to.post({ ...INITIALIZE, params }, {});
+    assert.deepEqual([answer.status, answer.headers['mcp-session-id']], [413, undefined]);
+  });
+
+  it('wait for no server any more when they have ended', async () => {
+    const open = new Set<ServerResponse>();
+    slow.results.set('initialize', (_message: unknown, response: ServerResponse) => {
+      open.add(response);
+      response.on('close', () => open.delete(response));
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(':\n\n');
+    });
+    try {
+      const opening = [to.initialize(), to.initialize(), to.initialize(), to.initialize()];
+      await until(() => open.size === 4);
+      await Promise.all(opening);
+      await until(() => open.size === 2);
+    } finally {
+      slow.results.delete('initialize');
+      for (const response of open) response.destroy();
+    }
   });
 
   it('are not pushed out by those of another user, who has more', async () => {

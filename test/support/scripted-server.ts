@@ -60,14 +60,14 @@ export async function startScriptedServer(name: string): Promise<ScriptedServer>
     const message = JSON.parse(request.body.toString()) as Message;
     const { id, method = '' } = message;
     if (id === undefined || !('method' in message)) return void response.writeHead(202).end();
-    if (method === 'initialize') {
+    if (method === 'initialize' && !results.has(method)) {
       count += 1;
       sessions.add(`${name}-${count}`);
       response.setHeader('mcp-session-id', `${name}-${count}`);
       const result = { protocolVersion: '2025-06-18', capabilities: ALL, serverInfo: { name, version: '1' }, instructions: 'use hidden' };
       return json(response, { jsonrpc: '2.0', id, result });
     }
-    if (!isModern && sessionId === undefined)
+    if (!isModern && sessionId === undefined && method !== 'initialize')
       return json(response, { jsonrpc: '2.0', id, error: { code: -32000, message: 'no session' } }, 400);
     if (method === 'subscriptions/listen' && !results.has(method)) {
       keep(response);

@@ -89,6 +89,30 @@ describe('a legacy agent’s session at a modern server', () => {
     assert.equal(status, 404);
   });
 
+  it('is not ended by those of another user, however many', async (t) => {
+    const bench = new Bench(t);
+    const session = await open(bench);
+    for (let opened = 0; opened < 1_010; opened += 1) {
+      bench.nowMs += 1;
+      await open(bench, { user: 'bob' });
+    }
+    assert.equal((await post(bench, PING, { session })).status, 200);
+  });
+
+  it('is opened for one user although another one uses as many as there may be', async (t) => {
+    const bench = new Bench(t);
+    const streams: Promise<Got>[] = [];
+    for (let opened = 0; opened < 1_010; opened += 1) {
+      const { session } = await post(bench, { id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25' } }, { user: 'bob' });
+      if (session === undefined) continue;
+      const headers = { accept: 'text/event-stream', 'mcp-session-id': session };
+      streams.push(got((handler) => bench.leg.stream(permit('modern-one', 'bob'), 'GET', headers, handler)));
+    }
+    assert.ok((await open(bench)) !== '');
+    bench.leg.close();
+    await Promise.all(streams);
+  });
+
   it('asks the server what it is once for as long as it may, for each user', async (t) => {
     const bench = new Bench(t);
     bench.says = (request) => {
