@@ -1,3 +1,4 @@
+import { type Refusal, rejected } from '../denial.ts';
 import { encodeHeaderValue, nameParameter } from '../mcp/standard-headers.ts';
 import { type Caller, plainHeaders } from './caller.ts';
 import type { Changes } from './json-text.ts';
@@ -9,6 +10,15 @@ export interface ClientDeclaration {
   readonly clientInfo: string | undefined;
   readonly capabilities: string;
   readonly logLevel: string | undefined;
+}
+
+/** What a client says of itself is kept as long as its session: a few hundred bytes are usual. */
+const MAX_DECLARED_BYTES = 65_536;
+
+/** Why a client that says too much of itself gets no session; undefined when it does not. */
+export function tooMuchDeclared(capabilities: string, clientInfo = ''): Refusal | undefined {
+  const isTooMuch = Buffer.byteLength(capabilities) + Buffer.byteLength(clientInfo) > MAX_DECLARED_BYTES;
+  return isTooMuch ? rejected('too_large', 413, `the client declares more than ${MAX_DECLARED_BYTES} bytes of itself`) : undefined;
 }
 
 /** What a retry adds (multi round-trip requests), each as JSON. */

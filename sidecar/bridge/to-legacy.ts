@@ -17,6 +17,7 @@ import { isLogLevel } from './log-level.ts';
 import { errorResponse, type Message, readMessage, resultResponse } from './message.ts';
 import { INVALID_PARAMS, LEGACY_VERSION, META, METHOD_NOT_FOUND, MODERN_VERSION, UNSUPPORTED_VERSION } from './meta-keys.ts';
 import { discoverResult } from './modern-answer.ts';
+import { tooMuchDeclared } from './modern-request.ts';
 import { ServerWire } from './server-wire.ts';
 import { SuspendedCalls } from './suspended-calls.ts';
 
@@ -125,6 +126,8 @@ export class ToLegacy {
     );
     const clientInfo =
       (json.objectAt('params', '_meta', META.clientInfo) && json.written('params', '_meta', META.clientInfo)) ?? CLIENT_INFO;
+    const tooMuch = tooMuchDeclared(capabilities, clientInfo);
+    if (tooMuch !== undefined) return Promise.resolve(fail(tooMuch));
     const key = JSON.stringify([callerKey(caller), capabilities, clientInfo]);
     const known = this.#sessions.get(key);
     if (known !== undefined) return known.opened;

@@ -14,7 +14,7 @@ import { errorResponse, isSameId, type Message, readMessage, resultResponse } fr
 import { INVALID_PARAMS, METHOD_NOT_FOUND } from './meta-keys.ts';
 import { ModernCall } from './modern-call.ts';
 import { ModernListening } from './modern-listening.ts';
-import type { ClientDeclaration } from './modern-request.ts';
+import { type ClientDeclaration, tooMuchDeclared } from './modern-request.ts';
 import { announcedLists, ModernServers } from './modern-server.ts';
 import type { ModernSession } from './modern-session.ts';
 import { ServerWire } from './server-wire.ts';
@@ -100,6 +100,8 @@ export class ToModern implements ServerLeg {
     const { json, idJson = 'null' } = message;
     const clientInfo = json.objectAt('params', 'clientInfo') && json.written('params', 'clientInfo');
     const capabilities = withoutTasks(json.objectAt('params', 'capabilities') && json.written('params', 'capabilities'));
+    const tooMuch = tooMuchDeclared(capabilities, clientInfo);
+    if (tooMuch !== undefined) return reject(answer, tooMuch, message.idJson);
     const declared: ClientDeclaration = { clientInfo, capabilities, logLevel: undefined };
     const discovered = await this.#servers.discover(caller, declared);
     if (!discovered.ok) return answer.fail(discovered.failure);

@@ -89,6 +89,19 @@ describe('a legacy agent’s session at a modern server', () => {
     assert.equal(status, 404);
   });
 
+  it('is not opened for a client that says too much of itself to be kept', async (t) => {
+    const bench = new Bench(t);
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x'.repeat(66_000), version: '1' } };
+    const refused = await post(bench, { id: 0, method: 'initialize', params }, {});
+    assert.deepEqual([refused.status, refused.session], [413, undefined]);
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': { experimental: { x: { y: 'x'.repeat(66_000) } } },
+    };
+    await post(bench, { id: 0, method: 'tools/list', params: { _meta } }, { server: 'legacy-one' });
+    assert.deepEqual(bench.sent, []);
+  });
+
   it('is not ended by those of another user, however many', async (t) => {
     const bench = new Bench(t);
     const session = await open(bench);
