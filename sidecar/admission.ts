@@ -7,13 +7,13 @@ import type { Clock } from './clock.ts';
 import { foreignState, type Refusal, rejected, unknownSession } from './denial.ts';
 import type { Exchange } from './exchange.ts';
 import type { Era } from './mcp/protocol-version.ts';
-import type { MessageSpans } from './message-spans.ts';
 import type { Permit } from './permit.ts';
 import type { RequestStates } from './request-states.ts';
 import type { Route } from './routes.ts';
 import type { ServerRequests } from './server-requests.ts';
 import type { SessionSeal } from './session-seal.ts';
-import { isAboutTasks, type TaskDecided, type Tasks } from './tasks.ts';
+import { isAboutTasks, type TaskDecided, type Tasks } from './tasks/tasks.ts';
+import type { MessageSpans } from './telemetry/message-spans.ts';
 import type { ToolSchemas } from './tool-schemas.ts';
 import { userProof } from './user-proof.ts';
 

@@ -1,9 +1,9 @@
 import type { Exchange } from './exchange.ts';
 import type { Era } from './mcp/protocol-version.ts';
-import type { MessageSpans } from './message-spans.ts';
 import type { Conversation } from './open-requests.ts';
 import type { Permit } from './permit.ts';
 import type { SessionOwner } from './session-seal.ts';
+import type { MessageSpans } from './telemetry/message-spans.ts';
 
 /** A message that may go to its server, with all that is known about it. */
 export interface Admitted {

@@ -19,11 +19,11 @@ import { Lease } from './authz/lease.ts';
 import { PolicyWatch } from './authz/policy-watch.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { readSidecarConfig, type SidecarConfig, sidecarSettings } from './config.ts';
+import { FrontDoor } from './doors/front-door.ts';
+import { HttpSseDoor } from './doors/http-sse-door.ts';
 import { Views } from './endpoints.ts';
 import { ListCursors } from './federation/list-cursor.ts';
 import { FederatedSessions } from './federation/sessions.ts';
-import { FrontDoor } from './front-door.ts';
-import { HttpSseDoor } from './http-sse-door.ts';
 import { startLegs } from './legs.ts';
 import { ListChanges } from './list-changes.ts';
 import { OpenMessages } from './open-messages.ts';
@@ -33,7 +33,7 @@ import { Routes } from './routes.ts';
 import { AgentServer } from './server.ts';
 import { sessionKey } from './session-key.ts';
 import { runStdioCommand } from './stdio-command.ts';
-import { MessageTelemetry } from './telemetry.ts';
+import { MessageTelemetry } from './telemetry/telemetry.ts';
 import { Pools } from './upstream/pools.ts';
 
 const USAGE = `sidegate sidecar: the policy gate of one pod

@@ -1,8 +1,8 @@
 import { auditRecordJson, upstreamMs } from './audit/record.ts';
 import type { AuditSpool } from './audit/spool.ts';
 import type { Ending, Exchange } from './exchange.ts';
-import type { MessageSpans } from './message-spans.ts';
-import type { MessageTelemetry } from './telemetry.ts';
+import type { MessageSpans } from './telemetry/message-spans.ts';
+import type { MessageTelemetry } from './telemetry/telemetry.ts';
 
 /** A message that is over. */
 export interface Finished {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { AuditRecord } from '../../extauthz/api/audit-record.ts';
 import { uuidV7 } from '../../runtime/uuid-v7.ts';
 import type { Ending, Exchange } from '../exchange.ts';
-import { KindCache } from '../kind-cache.ts';
+import { KindCache } from '../telemetry/kind-cache.ts';
 
 const MAX_TEXT_LENGTH = 1_024;
 const MAX_ARGUMENT_NAMES = 64;

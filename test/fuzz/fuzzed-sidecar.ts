@@ -19,7 +19,7 @@ import { Recorder } from '../../sidecar/recorder.ts';
 import { createRequestPath } from '../../sidecar/request-path.ts';
 import { Routes } from '../../sidecar/routes.ts';
 import type { ServerLegs } from '../../sidecar/server-leg.ts';
-import { MessageTelemetry } from '../../sidecar/telemetry.ts';
+import { MessageTelemetry } from '../../sidecar/telemetry/telemetry.ts';
 import { Pools } from '../../sidecar/upstream/pools.ts';
 import type { GeneratedRequest } from './generated-request.ts';
 import { isPermitted, isPermittedName, isPermittedUri } from './pretend-policy.ts';

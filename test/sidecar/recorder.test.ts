@@ -4,7 +4,7 @@ import { createLogger } from '../../runtime/logger.ts';
 import { Metrics } from '../../runtime/metrics.ts';
 import { AuditSpool } from '../../sidecar/audit/spool.ts';
 import { Recorder } from '../../sidecar/recorder.ts';
-import { MessageTelemetry } from '../../sidecar/telemetry.ts';
+import { MessageTelemetry } from '../../sidecar/telemetry/telemetry.ts';
 import { finishedCall, OK } from './support/finished.ts';
 
 const NAMED = { service: 's', version: '0', scope: 's' };

@@ -1,16 +1,16 @@
-import { HTTP_METHODS, TASK_LIST } from '../extauthz/api/operation.ts';
-import type { Result } from '../extauthz/api/result.ts';
-import type { Decided, Decider } from './authz/decide.ts';
-import { type Refusal, upstreamFailed } from './denial.ts';
+import { HTTP_METHODS, TASK_LIST } from '../../extauthz/api/operation.ts';
+import type { Result } from '../../extauthz/api/result.ts';
+import type { Decided, Decider } from '../authz/decide.ts';
+import { type Refusal, upstreamFailed } from '../denial.ts';
+import { filterList, type ListRead, readList } from '../mcp/list-filter.ts';
+import type { ListMemo } from '../mcp/list-memo.ts';
+import type { Era } from '../mcp/protocol-version.ts';
+import { isTaskNotification, type ServerMessage, serverMessage } from '../mcp/server-message.ts';
+import type { Permit } from '../permit.ts';
+import { AnswerWithheld } from '../relay.ts';
+import type { Tasks } from '../tasks/tasks.ts';
 import { hidesInstructions, type Instructions } from './instructions.ts';
 import type { KnownNames } from './known-names.ts';
-import { filterList, type ListRead, readList } from './mcp/list-filter.ts';
-import type { ListMemo } from './mcp/list-memo.ts';
-import type { Era } from './mcp/protocol-version.ts';
-import { isTaskNotification, type ServerMessage, serverMessage } from './mcp/server-message.ts';
-import type { Permit } from './permit.ts';
-import { AnswerWithheld } from './relay.ts';
-import type { Tasks } from './tasks.ts';
 
 export interface MessageFilterOptions {
   readonly permit: Permit;

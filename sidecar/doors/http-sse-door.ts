@@ -1,20 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { parseJsonRpc } from '../extauthz/api/json-rpc.ts';
-import { HTTP_METHODS } from '../extauthz/api/operation.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { Clock } from './clock.ts';
-import { internalFault, type Refusal, rejected, unknownSession } from './denial.ts';
-import { type Exchange, openExchange } from './exchange.ts';
-import { type InnerCalls, partHeaders } from './inner-calls.ts';
-import { EventStreamReader } from './mcp/sse.ts';
-import { checkFields, readBody } from './receive.ts';
-import type { Recorder } from './recorder.ts';
-import { isEventStream } from './relay.ts';
-import { refuse } from './rescue.ts';
-import type { Routes } from './routes.ts';
-import { onOneLine } from './stdio/line-reader.ts';
-import type { MessageTelemetry } from './telemetry.ts';
+import { parseJsonRpc } from '../../extauthz/api/json-rpc.ts';
+import { HTTP_METHODS } from '../../extauthz/api/operation.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Clock } from '../clock.ts';
+import { internalFault, type Refusal, rejected, unknownSession } from '../denial.ts';
+import { type Exchange, openExchange } from '../exchange.ts';
+import { type InnerCalls, partHeaders } from '../inner-calls.ts';
+import { EventStreamReader } from '../mcp/sse.ts';
+import { checkFields, readBody } from '../receive.ts';
+import type { Recorder } from '../recorder.ts';
+import { isEventStream } from '../relay.ts';
+import { refuse } from '../rescue.ts';
+import type { Routes } from '../routes.ts';
+import { onOneLine } from '../stdio/line-reader.ts';
+import type { MessageTelemetry } from '../telemetry/telemetry.ts';
 
 export interface HttpSseDoorOptions {
   readonly routes: Routes;

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Refusal, upstreamFailed } from './denial.ts';
-import { readList } from './mcp/list-filter.ts';
-import { isJsonMediaType } from './mcp/media-type.ts';
-import { isPlainError } from './mcp/plain-error.ts';
-import { EventStreamReader, type StreamPart } from './mcp/sse.ts';
-import { isPlainAroundData, isUtf8EventStream, withoutLineSeparators } from './mcp/sse-differentials.ts';
-import { withData, withoutIgnored } from './mcp/sse-fields.ts';
+import { type Refusal, upstreamFailed } from '../denial.ts';
+import { readList } from '../mcp/list-filter.ts';
+import { isJsonMediaType } from '../mcp/media-type.ts';
+import { isPlainError } from '../mcp/plain-error.ts';
+import { EventStreamReader, type StreamPart } from '../mcp/sse.ts';
+import { isPlainAroundData, isUtf8EventStream, withoutLineSeparators } from '../mcp/sse-differentials.ts';
+import { withData, withoutIgnored } from '../mcp/sse-fields.ts';
+import { AnswerWithheld, type BodyFilter, isEventStream } from '../relay.ts';
 import type { MessageFilter } from './message-filter.ts';
-import { AnswerWithheld, type BodyFilter, isEventStream } from './relay.ts';
 
 export interface AnswerFilterOptions {
   readonly messages: MessageFilter;

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { DecisionResponse } from '../../extauthz/api/protos.ts';
-import type { DecisionQuestion } from '../../sidecar/authz/client.ts';
-import { Decider } from '../../sidecar/authz/decide.ts';
-import { DecisionCache } from '../../sidecar/authz/decision-cache.ts';
-import { Lease } from '../../sidecar/authz/lease.ts';
-import { Instructions } from '../../sidecar/instructions.ts';
-import { KnownNames } from '../../sidecar/known-names.ts';
-import { ListMemo } from '../../sidecar/mcp/list-memo.ts';
-import type { Era } from '../../sidecar/mcp/protocol-version.ts';
-import { MessageFilter } from '../../sidecar/message-filter.ts';
-import type { Permit } from '../../sidecar/permit.ts';
-import { TaskCalls } from '../../sidecar/task-calls.ts';
-import { TaskLedger } from '../../sidecar/task-ledger.ts';
-import { Tasks } from '../../sidecar/tasks.ts';
-import { decision } from './support/finished.ts';
+import type { DecisionResponse } from '../../../extauthz/api/protos.ts';
+import { Instructions } from '../../../sidecar/answers/instructions.ts';
+import { KnownNames } from '../../../sidecar/answers/known-names.ts';
+import { MessageFilter } from '../../../sidecar/answers/message-filter.ts';
+import type { DecisionQuestion } from '../../../sidecar/authz/client.ts';
+import { Decider } from '../../../sidecar/authz/decide.ts';
+import { DecisionCache } from '../../../sidecar/authz/decision-cache.ts';
+import { Lease } from '../../../sidecar/authz/lease.ts';
+import { ListMemo } from '../../../sidecar/mcp/list-memo.ts';
+import type { Era } from '../../../sidecar/mcp/protocol-version.ts';
+import type { Permit } from '../../../sidecar/permit.ts';
+import { TaskCalls } from '../../../sidecar/tasks/task-calls.ts';
+import { TaskLedger } from '../../../sidecar/tasks/task-ledger.ts';
+import { Tasks } from '../../../sidecar/tasks/tasks.ts';
+import { decision } from '../support/finished.ts';
 
 /** The same bytes for everybody: the id is the only thing that differs. */
 const TOOLS = (id: number | string) =>

@@ -1,8 +1,8 @@
 import type { Attributes, SpanContext } from '@opentelemetry/api';
-import { ATTRIBUTES } from '../extauthz/api/attributes.ts';
-import { type AttributeValue, OtlpWriter } from '../runtime/otlp-writer.ts';
-import type { SpanExport } from '../runtime/span-export.ts';
-import type { Ending, Exchange } from './exchange.ts';
+import { ATTRIBUTES } from '../../extauthz/api/attributes.ts';
+import { type AttributeValue, OtlpWriter } from '../../runtime/otlp-writer.ts';
+import type { SpanExport } from '../../runtime/span-export.ts';
+import type { Ending, Exchange } from '../exchange.ts';
 import { KindCache } from './kind-cache.ts';
 
 /** The spans of one message: SERVER towards the agent and, once it is forwarded, CLIENT below it. */

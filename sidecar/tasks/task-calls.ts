@@ -1,4 +1,4 @@
-import { type Conversation, requestKey } from './open-requests.ts';
+import { type Conversation, requestKey } from '../open-requests.ts';
 
 const MAX_OPEN = 10_000;
 const MAX_KEY_LENGTH = 1_024;

@@ -1,5 +1,5 @@
-import { OwnedEntries } from './owned-entries.ts';
-import { ownerText, type SessionOwner } from './session-seal.ts';
+import { OwnedEntries } from '../owned-entries.ts';
+import { ownerText, type SessionOwner } from '../session-seal.ts';
 
 const MAX_TASKS = 10_000;
 /** Ids are the servers' and tool names the agents' to choose; longer ones are none, and would fill the memory. */

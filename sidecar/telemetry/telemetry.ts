@@ -1,6 +1,6 @@
-import type { Metrics } from '../runtime/metrics.ts';
-import type { SpanExport } from '../runtime/span-export.ts';
-import type { Ending, Exchange } from './exchange.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import type { SpanExport } from '../../runtime/span-export.ts';
+import type { Ending, Exchange } from '../exchange.ts';
 import { MessageMetrics } from './message-metrics.ts';
 import { type MessageSpans, SpanWriter } from './message-spans.ts';
 import { isSampled, parseTraceparent, randomHex } from './trace-context.ts';

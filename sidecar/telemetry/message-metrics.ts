@@ -1,9 +1,9 @@
-import { ATTRIBUTES, METRICS } from '../extauthz/api/attributes.ts';
-import { LIST_METHODS, TASK_METHODS } from '../extauthz/api/operation.ts';
-import type { CounterSeries, HistogramSeries, Labels, Metric, Metrics } from '../runtime/metrics.ts';
-import type { Ending, Exchange } from './exchange.ts';
+import { ATTRIBUTES, METRICS } from '../../extauthz/api/attributes.ts';
+import { LIST_METHODS, TASK_METHODS } from '../../extauthz/api/operation.ts';
+import type { CounterSeries, HistogramSeries, Labels, Metric, Metrics } from '../../runtime/metrics.ts';
+import type { Ending, Exchange } from '../exchange.ts';
+import { isKnownVersion } from '../mcp/protocol-version.ts';
 import { KindCache } from './kind-cache.ts';
-import { isKnownVersion } from './mcp/protocol-version.ts';
 
 /** Histogram boundaries of the OpenTelemetry MCP conventions, in seconds. */
 const MCP_DURATION_BUCKETS_S = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];

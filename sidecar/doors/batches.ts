@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { internalFault, type Refusal, refusalBody, rejected } from './denial.ts';
-import type { Exchange } from './exchange.ts';
-import { type InnerCalls, partHeaders } from './inner-calls.ts';
-import { type BatchElement, readBatch } from './mcp/batch.ts';
-import { EventStreamReader } from './mcp/sse.ts';
-import { isEventStream } from './relay.ts';
-import { onOneLine } from './stdio/line-reader.ts';
+import { internalFault, type Refusal, refusalBody, rejected } from '../denial.ts';
+import type { Exchange } from '../exchange.ts';
+import { type InnerCalls, partHeaders } from '../inner-calls.ts';
+import { type BatchElement, readBatch } from '../mcp/batch.ts';
+import { EventStreamReader } from '../mcp/sse.ts';
+import { isEventStream } from '../relay.ts';
+import { onOneLine } from '../stdio/line-reader.ts';
 
 /** More than any single answer may have, so that the limits on answers are what counts. */
 const MAX_EVENT_BYTES = 268_435_456;

@@ -1,23 +1,23 @@
-import { HTTP_METHODS } from '../extauthz/api/operation.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { type Admitted, conversationOf, ownerOf } from './admitted.ts';
+import { HTTP_METHODS } from '../../extauthz/api/operation.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { type Admitted, conversationOf, ownerOf } from '../admitted.ts';
+import type { Decider } from '../authz/decide.ts';
+import type { Clock } from '../clock.ts';
+import type { SidecarConfig } from '../config.ts';
+import type { ListChanges, ListKind } from '../list-changes.ts';
+import { ListMemo } from '../mcp/list-memo.ts';
+import { isEventStream, Relay } from '../relay.ts';
+import type { RequestStates } from '../request-states.ts';
+import { keepsCredential, type Routes } from '../routes.ts';
+import type { ServerRequests } from '../server-requests.ts';
+import type { SessionSeal } from '../session-seal.ts';
+import type { Tasks } from '../tasks/tasks.ts';
+import type { ToolSchemas } from '../tool-schemas.ts';
 import { answerFilter } from './answer-filter.ts';
-import type { Decider } from './authz/decide.ts';
-import type { Clock } from './clock.ts';
-import type { SidecarConfig } from './config.ts';
 import type { Instructions } from './instructions.ts';
 import type { KnownNames } from './known-names.ts';
-import type { ListChanges, ListKind } from './list-changes.ts';
-import { ListMemo } from './mcp/list-memo.ts';
 import { MessageFilter } from './message-filter.ts';
 import { metadataFilter } from './metadata-filter.ts';
-import { isEventStream, Relay } from './relay.ts';
-import type { RequestStates } from './request-states.ts';
-import { keepsCredential, type Routes } from './routes.ts';
-import type { ServerRequests } from './server-requests.ts';
-import type { SessionSeal } from './session-seal.ts';
-import type { Tasks } from './tasks.ts';
-import type { ToolSchemas } from './tool-schemas.ts';
 
 export interface AnswersOptions {
   readonly config: SidecarConfig;

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { type Refusal, upstreamFailed } from '../denial.ts';
+import { isJsonMediaType } from '../mcp/media-type.ts';
+import { AnswerWithheld, type BodyFilter } from '../relay.ts';
 import type { AnswerSink } from './answer-filter.ts';
-import { type Refusal, upstreamFailed } from './denial.ts';
-import { isJsonMediaType } from './mcp/media-type.ts';
-import { AnswerWithheld, type BodyFilter } from './relay.ts';
 
 /** Far more than protected resource metadata (RFC 9728 section 2) ever holds. */
 const MAX_METADATA_BYTES = 65_536;

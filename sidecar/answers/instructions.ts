@@ -1,13 +1,13 @@
-import { findMember, ROOT } from '../extauthz/api/json-members.ts';
-import { foldCase } from '../extauthz/api/protocol-keys.ts';
-import { ok, type Result } from '../extauthz/api/result.ts';
-import type { Decider } from './authz/decide.ts';
-import type { Refusal } from './denial.ts';
+import { findMember, ROOT } from '../../extauthz/api/json-members.ts';
+import { foldCase } from '../../extauthz/api/protocol-keys.ts';
+import { ok, type Result } from '../../extauthz/api/result.ts';
+import type { Decider } from '../authz/decide.ts';
+import type { Refusal } from '../denial.ts';
+import type { ListRead } from '../mcp/list-filter.ts';
+import { mentionedIn } from '../mcp/mentions.ts';
+import { splice } from '../mcp/splice.ts';
+import type { Permit } from '../permit.ts';
 import type { KnownNames } from './known-names.ts';
-import type { ListRead } from './mcp/list-filter.ts';
-import { mentionedIn } from './mcp/mentions.ts';
-import { splice } from './mcp/splice.ts';
-import type { Permit } from './permit.ts';
 
 type Capabilities = Readonly<Record<string, unknown>>;
 

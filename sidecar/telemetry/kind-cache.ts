@@ -1,5 +1,5 @@
-import type { Decision } from '../extauthz/api/decision.ts';
-import type { Exchange } from './exchange.ts';
+import type { Decision } from '../../extauthz/api/decision.ts';
+import type { Exchange } from '../exchange.ts';
 
 interface Known<T> {
   readonly route: Exchange['route'];

@@ -1,5 +1,5 @@
-import { type Refusal, rejected } from './denial.ts';
-import { CAPABILITIES_META_KEY, VERSION_META_KEY } from './mcp/message.ts';
+import { type Refusal, rejected } from '../denial.ts';
+import { CAPABILITIES_META_KEY, VERSION_META_KEY } from '../mcp/message.ts';
 
 const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 /** The requests about tasks that the extension has; `tasks/result` and `tasks/list` ended with 2025-11-25. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { TaskLedger } from '../../sidecar/task-ledger.ts';
+import { TaskLedger } from '../../../sidecar/tasks/task-ledger.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,4 +1,4 @@
-import type { FoundList } from './mcp/list-filter.ts';
+import type { FoundList } from '../mcp/list-filter.ts';
 
 const MAX_NAMES = 10_000;
 const MAX_NAME_LENGTH = 1_024;
