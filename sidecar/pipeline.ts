@@ -14,7 +14,8 @@ import { type Ending, type Exchange, openExchange } from './exchange.ts';
 import { type ListChanges, subscribedKinds } from './list-changes.ts';
 import { isBatch } from './mcp/batch.ts';
 import { FILTERED_LISTS } from './mcp/list-filter.ts';
-import { type InboundMessage, readInbound, withTraceparent } from './mcp/message.ts';
+import { type InboundMessage, withTraceparent } from './mcp/message.ts';
+import { readMessage } from './read-message.ts';
 import { checkFields, readBody } from './receive.ts';
 import type { Recorder } from './recorder.ts';
 import type { Relay } from './relay.ts';
@@ -107,7 +108,7 @@ export class Pipeline {
     }
     const route = this.#route(exchange);
     if (!route.ok) return refuse(exchange, route.failure);
-    const parsed = this.#parse(exchange, body.value);
+    const parsed = readMessage(exchange, body.value);
     if (!parsed.ok) return refuse(exchange, parsed.failure);
     const inbound = parsed.value;
 
@@ -175,27 +176,6 @@ export class Pipeline {
     if (route.isMetadata === true && exchange.request.method !== 'GET')
       return fail({ ...rejected('wrong_method', 405, 'a document is taken with GET'), allow: 'GET' });
     return ok(route);
-  }
-
-  #parse(exchange: Exchange, body: Buffer): Result<InboundMessage, Refusal> {
-    const parsed = readInbound(exchange.request, body);
-    if (!parsed.ok) {
-      const { httpStatus, rpcCode, message, idJson } = parsed.failure;
-      exchange.idJson = idJson;
-      return fail(rejected('malformed', httpStatus, message, rpcCode));
-    }
-    const { message, operation, protocolVersion } = parsed.value;
-    exchange.protocolVersion = protocolVersion ?? '';
-    exchange.target = operation.target;
-    if (message.kind === 'response') exchange.method = HTTP_METHODS.clientResponse;
-    else {
-      exchange.method = message.method;
-      if (message.kind === 'request') exchange.idJson = body.toString('utf8', message.idSpan.start, message.idSpan.end);
-      if (message.paramsSpan !== undefined) exchange.params = body.subarray(message.paramsSpan.start, message.paramsSpan.end);
-      const args = message.params?.['arguments'];
-      if (typeof args === 'object' && args !== null) exchange.argumentNames = Object.keys(args);
-    }
-    return parsed;
   }
 
   #forward(admitted: Admitted, { message }: InboundMessage, body: Buffer): Promise<Ending> {

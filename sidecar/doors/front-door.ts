@@ -13,7 +13,7 @@ import type { DoorOptions, Outcome } from '../federation/door-options.ts';
 import type { Visit } from '../federation/visit.ts';
 import { partHeaders } from '../inner-calls.ts';
 import { isBatch } from '../mcp/batch.ts';
-import { type InboundMessage, readInbound } from '../mcp/message.ts';
+import { readMessage } from '../read-message.ts';
 import { bearerToken, checkFields, readBody } from '../receive.ts';
 import type { Recorder } from '../recorder.ts';
 import { refuse, rescue } from '../rescue.ts';
@@ -95,7 +95,7 @@ export class FrontDoor {
     const visit: Visit = { exchange, endpoint, headers: partHeaders(request), gone: goneOf(exchange) };
     switch (request.method) {
       case 'POST': {
-        const inbound = this.#parse(exchange, body.value);
+        const inbound = readMessage(exchange, body.value);
         return inbound.ok ? this.#door.message({ ...visit, inbound: inbound.value, body: body.value }) : inbound.failure;
       }
       case 'GET':
@@ -117,21 +117,6 @@ export class FrontDoor {
     const body = await readBody(exchange.request, maxBodyBytes);
     if (body.ok) exchange.requestBytes = body.value.length;
     return body;
-  }
-
-  #parse(exchange: Exchange, body: Buffer): Result<InboundMessage, Refusal> {
-    const parsed = readInbound(exchange.request, body);
-    if (!parsed.ok) {
-      const { httpStatus, rpcCode, message, idJson } = parsed.failure;
-      exchange.idJson = idJson;
-      return fail(rejected('malformed', httpStatus, message, rpcCode));
-    }
-    const { message, operation, protocolVersion } = parsed.value;
-    exchange.protocolVersion = protocolVersion ?? '';
-    exchange.target = operation.target;
-    exchange.method = message.kind === 'response' ? HTTP_METHODS.clientResponse : message.method;
-    if (message.kind === 'request') exchange.idJson = body.toString('utf8', message.idSpan.start, message.idSpan.end);
-    return parsed;
   }
 
   /** Some server says who it is: each verifies the same token, and one that lets the user connect is enough. */
